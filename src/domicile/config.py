@@ -1,0 +1,169 @@
+"""Every setting, from a TOML file and the environment. The only module that reads the environment.
+
+A setting `limits.requests` of the file is `DOMICILE_LIMITS__REQUESTS` in the environment, which wins.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from domicile.errors import Misconfigured
+from domicile.ids import SiteName, parse_site_name
+
+PREFIX = "DOMICILE_"
+
+
+class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One site. Without `dsn` the embedded PostgreSQL serves it. A DSN may hold a password: it is never logged.
+
+    The roles are apart: `dsn` is the application's, neither superuser nor owner; `admin_dsn` owns and migrates;
+    `import_dsn` copies whole members in; `audit_dsn` only reads.
+    """
+
+    name: str
+    dsn: str | None = None
+    admin_dsn: str | None = None
+    import_dsn: str | None = None
+    audit_dsn: str | None = None
+    key_file: Path | None = None
+    media: Path | None = None
+    operator: str = "Domicile demo operator"
+    isolated: bool = False
+    latitude: float | None = None
+    longitude: float | None = None
+
+    def __repr__(self) -> str:
+        return f"SiteConfig({self.name})"
+
+
+class HubConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The directory's database and the country it stands in."""
+
+    country: str = "DE"
+    dsn: str | None = None
+    admin_dsn: str | None = None
+    lookups_per_minute: int = 6000
+
+    def __repr__(self) -> str:
+        return f"HubConfig({self.country})"
+
+
+class Embedded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The PostgreSQL of our own: whose binaries, and which account runs them when we are root."""
+
+    bindir: Path | None = None
+    run_as: str | None = None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Requests allowed an address or a token in five minutes, and sizes. `exempt_loopback` suits the embedded default."""
+
+    requests: int = 300
+    sign_ups: int = 5
+    log_ins: int = 30
+    exempt_loopback: bool = True
+    body_bytes: int = 1 << 20
+    media_bytes: int = 16 << 20
+    media_pixels: int = 33_177_600
+    post_characters: int = 500
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of one running Domicile."""
+
+    data: Path = Path("domicile-data")
+    sites: tuple[SiteConfig, ...] = tuple(SiteConfig(name=f"{country}-1") for country in ("de", "ru", "cn", "us"))
+    default_site: str | None = None
+    hub: HubConfig = HubConfig()
+    embedded: Embedded = Embedded()
+    limits: Limits = Limits()
+    host: str = "127.0.0.1"
+    port: int = 8400
+    public_url: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    title: str = "Domicile"
+    contact: str = "operator@domicile.invalid"
+    policy: str = "default"
+    packs: Path | None = None
+    confirm_email: bool = False
+    password_grant: bool = False
+    registrations: bool = True
+    demo: bool = True
+
+    @property
+    def url(self) -> str:
+        """The network's one public address, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def site_names(self) -> tuple[SiteName, ...]:
+        return tuple(SiteName(site.name) for site in self.sites)
+
+    def site(self, name: str) -> SiteConfig:
+        return next(site for site in self.sites if site.name == name)
+
+
+def load_config(file: Path | None = None, environment: Mapping[str, str] | None = None, **overrides: Any) -> Config:
+    """Settings from `file`, then the environment, then `overrides` (the command line's).
+
+    Raises Misconfigured naming the file and the setting that is wrong.
+    """
+    settings = _read_toml(file) if file else {}
+    for key, value in (os.environ if environment is None else environment).items():
+        if key.startswith(PREFIX):
+            _put(settings, key.removeprefix(PREFIX).lower().split("__"), value)
+    settings |= {key: value for key, value in overrides.items() if value is not None}
+    if isinstance(settings.get("sites"), str):
+        settings["sites"] = [{"name": _site_name(part)} for part in settings["sites"].split(",") if part.strip()]
+    try:
+        config = msgspec.convert(settings, Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise Misconfigured(f"{file or 'settings'}: {error}") from None
+    return _checked(config, file)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise Misconfigured(f"{file}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{file}: {error}") from None
+
+
+def _put(settings: dict[str, Any], path: list[str], value: str) -> None:
+    for part in path[:-1]:
+        inner = settings.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise Misconfigured(f"{PREFIX}{'__'.join(path).upper()}: {part} is not a table of settings")
+        settings = inner
+    settings[path[-1]] = value.split(",") if path[-1] == "trusted_proxies" else value
+
+
+def _site_name(text: str) -> str:
+    text = text.strip().lower()
+    return text if "-" in text else f"{text}-1"
+
+
+def _checked(config: Config, file: Path | None) -> Config:
+    where = file or "settings"
+    names = [site.name for site in config.sites]
+    for name in names:
+        if parse_site_name(name) is None:
+            raise Misconfigured(f"{where}: a site is named like ru-1, a country's code and a number; not {name!r}")
+    if len(set(names)) != len(names):
+        raise Misconfigured(f"{where}: two sites have one name")
+    if not names:
+        raise Misconfigured(f"{where}: at least one site is needed")
+    if config.default_site is not None and config.default_site not in names:
+        raise Misconfigured(f"{where}: default_site {config.default_site!r} is not one of {', '.join(names)}")
+    for place in (*config.sites, config.hub):
+        if place.dsn and not place.admin_dsn:
+            raise Misconfigured(f"{where}: {place!r} has a dsn and needs an admin_dsn, of a role that owns the tables")
+    if not 0 < config.port < 65536:
+        raise Misconfigured(f"{where}: port {config.port} is not between 1 and 65535")
+    return config

@@ -1,0 +1,179 @@
+"""PostgreSQL, and the only module that imports its driver.
+
+Rule 10 shapes the errors: what the server says about a row may quote its values, so only SQLSTATE and the names of
+tables and constraints leave this module, never the message.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import AsyncConnection, pq, sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import namedtuple_row
+from psycopg.types.json import Json, set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from domicile.errors import Conflict, DomicileError, InvalidInput, NotResident, Unavailable
+
+__all__ = ["Database", "Json", "Params", "Row", "Session", "conninfo_to_dict", "make_conninfo", "sql"]
+
+Row = Any  # a named tuple; its shape is the query's
+Params = Sequence[Any] | Mapping[str, Any]
+
+FENCED = "55006"  # object_in_use: raised by the fence when the owner is not at home here (design, section 4)
+_LOST = ("08", "57P", "53300", "55P03")  # connection, shutdown and crash, too many connections, lock not available
+
+
+def _json_codec() -> None:
+    import msgspec
+
+    set_json_dumps(lambda value: msgspec.json.encode(value).decode())
+    set_json_loads(msgspec.json.decode)
+
+
+_json_codec()
+
+
+def translate(error: psycopg.Error) -> DomicileError:
+    """The driver's error as one of ours, without the values that the server's message may quote."""
+    state = error.sqlstate or ""
+    where = ".".join(part for part in (error.diag.schema_name, error.diag.table_name, error.diag.constraint_name) if part)
+    detail = f"PostgreSQL {state or type(error).__name__} {where}".strip()
+    if state == FENCED:
+        return NotResident(detail)
+    if not state or state.startswith(_LOST):
+        return Unavailable(detail)
+    if state in ("40001", "40P01", "23505"):
+        return Conflict(detail)
+    if state.startswith("22"):
+        return InvalidInput(detail, "Validation failed: a value is out of range or not valid text")
+    return DomicileError(detail)
+
+
+class Session:
+    """One connection inside one transaction. Queries use `%s` or `%(name)s`; values never become part of the text."""
+
+    def __init__(self, connection: AsyncConnection[Row]) -> None:
+        self._connection = connection
+
+    async def fetch(self, query: str, params: Params | None = None) -> list[Row]:
+        cursor = await self._connection.execute(_trusted(query), params, binary=True)
+        return await cursor.fetchall()
+
+    async def one(self, query: str, params: Params | None = None) -> Row | None:
+        cursor = await self._connection.execute(_trusted(query), params, binary=True)
+        return await cursor.fetchone()
+
+    async def value(self, query: str, params: Params | None = None) -> Any:
+        row = await self.one(query, params)
+        return None if row is None else row[0]
+
+    async def execute(self, query: str, params: Params | None = None) -> int:
+        """Run a statement; the number of rows it touched."""
+        cursor = await self._connection.execute(_trusted(query), params)
+        return cursor.rowcount
+
+    async def send(self, query: str, params: Params | None = None) -> psycopg.AsyncCursor[Row]:
+        """Queue a statement in a pipeline; fetch from the cursor later."""
+        return await self._connection.execute(_trusted(query), params, binary=True)
+
+    async def execute_many(self, query: str, rows: Iterable[Params]) -> None:
+        async with self._connection.cursor() as cursor:
+            await cursor.executemany(_trusted(query), rows)
+
+    async def copy_in(self, table: sql.Composable, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+        """COPY rows into a table, in text form; returns how many."""
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(table, sql.SQL(", ").join(map(sql.Identifier, columns)))
+        count = 0
+        async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                await copy.write_row(row)
+                count += 1
+        return count
+
+    @contextlib.asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[None]:
+        async with self._connection.pipeline():
+            yield
+
+
+def _trusted(query: str) -> LiteralString | sql.Composable:
+    return query if isinstance(query, sql.Composable) else cast(LiteralString, query)
+
+
+class Database:
+    """A pool of connections to one database under one role."""
+
+    def __init__(self, name: str, conninfo: str, *, size: int = 8, wait_s: float = 5.0) -> None:
+        self.name = name
+        self.conninfo = conninfo
+        self._wait_s = wait_s
+        self._pool: AsyncConnectionPool[AsyncConnection[Row]] = AsyncConnectionPool(
+            conninfo,
+            min_size=1,
+            max_size=size,
+            open=False,
+            timeout=wait_s,
+            reconnect_timeout=0,
+            max_idle=600,
+            kwargs={"autocommit": True, "row_factory": namedtuple_row, "prepare_threshold": 2, "connect_timeout": 5},
+        )
+
+    async def open(self) -> None:
+        await self._pool.open()
+
+    async def close(self) -> None:
+        await self._pool.close(timeout=2)
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection[Row]]:
+        """A connection that answers: one that died while it lay idle is replaced before anybody has used it."""
+        try:
+            connection = await self._pool.getconn()
+        except PoolTimeout as error:
+            raise Unavailable(f"no connection to {self.name} within {self._wait_s} s") from error
+        try:
+            yield connection
+        except psycopg.Error as error:
+            raise translate(error) from None
+        finally:
+            await self._give_back(connection)
+
+    async def _give_back(self, connection: AsyncConnection[Row]) -> None:
+        if not connection.closed and connection.info.transaction_status != pq.TransactionStatus.IDLE:
+            with contextlib.suppress(psycopg.Error):
+                await connection.rollback()
+        await self._pool.putconn(connection)
+        if connection.closed:
+            # The server went away: every idle connection is dead too. Whoever comes next must not meet one of them.
+            await self._pool.check()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, begin: str = "BEGIN") -> AsyncIterator[Session]:
+        """A transaction that commits when the block ends and rolls back when it raises."""
+        async with self._connection() as connection:
+            await connection.execute(_trusted(begin))
+            try:
+                yield Session(connection)
+            except BaseException:
+                with contextlib.suppress(psycopg.Error):
+                    await asyncio.shield(connection.rollback())
+                raise
+            await connection.execute("COMMIT")
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Session]:
+        """A REPEATABLE READ, read-only transaction, pipelined: statements travel with the first result asked for."""
+        async with self._connection() as connection, connection.pipeline():
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield Session(connection)
+            await connection.execute("COMMIT")
+
+    async def run(self, query: str, params: Params | None = None) -> list[Row]:
+        """One statement in a transaction of its own; its rows, if it has any."""
+        async with self._connection() as connection:
+            cursor = await connection.execute(_trusted(query), params, binary=True)
+            return await cursor.fetchall() if cursor.description else []

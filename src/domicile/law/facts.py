@@ -1,0 +1,110 @@
+"""What a decision is asked about: frozen, hashable facts. Nothing here says who somebody is."""
+
+from datetime import date
+from enum import IntFlag, StrEnum
+from typing import Literal
+
+from msgspec import Struct
+
+from domicile.ids import Country
+
+Audience = Literal["public", "followers", "direct", "none"]
+
+PUBLICATION = "publication"
+"""Consent: the member's own act to show public posts and profile to an indefinite circle, also abroad.
+
+152-FZ art. 10.1 (distribution consent), PIPL arts. 25 and 39 (separate consent), GDPR art. 25(2) (the person's act).
+"""
+ABROAD = "abroad"
+"""Consent: to show followers-only posts and messages to the chosen readers in other countries (PIPL art. 39)."""
+PARENTAL = "parental"
+"""Consent: given by a parent or guardian, verified by the operator (16 CFR 312, GDPR art. 8, PIPL art. 31)."""
+
+
+class Basis(StrEnum):
+    """By what a law takes hold of a person."""
+
+    RESIDENCE = "residence"
+    CITIZENSHIP = "citizenship"
+    PRESENCE = "presence"
+    COLLECTION = "collection"
+
+
+class Act(StrEnum):
+    """How data crosses: the reader's browser fetches it, the reader's site shows it, or the reader's site keeps it."""
+
+    DIRECT = "direct"
+    RELAY = "relay"
+    COPY = "copy"
+
+
+class Hold(IntFlag):
+    """The bases by which one jurisdiction claims one person, as a set of bits."""
+
+    NONE = 0
+    RESIDENCE = 1
+    CITIZENSHIP = 2
+    PRESENCE = 4
+    COLLECTION = 8
+    LOCATED = RESIDENCE | PRESENCE | COLLECTION
+    ANY = LOCATED | CITIZENSHIP
+
+
+class Claim(Struct, frozen=True, cache_hash=True, order=True):
+    """A country's hold on a person. `assumed`: taken as given without proof; it decides like any other."""
+
+    jurisdiction: Country
+    basis: Basis
+    assumed: bool = False
+
+
+class Person(Struct, frozen=True, cache_hash=True):
+    """A member as the law sees them. `age` is in whole years; None means that nobody asked."""
+
+    claims: frozenset[Claim]
+    consents: frozenset[str] = frozenset()
+    age: int | None = None
+
+
+class Safeguard(Struct, frozen=True, cache_hash=True, kw_only=True):
+    """A paper on file for transfers from `exporter` to `importer` (None: to any), good from `filed_on` to `valid_until`.
+
+    `scope` holds the categories it covers, by prefix; empty means all.
+    """
+
+    kind: str
+    exporter: Country
+    importer: Country | None = None
+    filed_on: date
+    valid_until: date | None = None
+    scope: frozenset[str] = frozenset()
+
+
+class Operator(Struct, frozen=True, cache_hash=True):
+    """Who runs the network: its papers, the persons it exported since 1 January by country, and its designations.
+
+    A country that is absent from `persons_since_january` was not counted: every band of a threshold then applies.
+    Designations are written `CN:CIIO`. `policy` is the name of the operator's policy, for the record.
+    """
+
+    safeguards: frozenset[Safeguard] = frozenset()
+    persons_since_january: tuple[tuple[Country, int], ...] = ()
+    designations: frozenset[str] = frozenset()
+    policy: str = ""
+
+    def persons_from(self, country: Country) -> int | None:
+        """Persons whose data left `country` since 1 January, or None if nobody counted."""
+        return next((count for name, count in self.persons_since_january if name == country), None)
+
+
+class Crossing(Struct, frozen=True, cache_hash=True, kw_only=True):
+    """One category of data about one person, going from the home site's country to another country by one act.
+
+    `audience` is whom the member showed it to; `none` for fields that nobody sees, such as opaque ids.
+    """
+
+    exporter: Country
+    importer: Country
+    act: Act
+    category: str
+    audience: Audience = "none"

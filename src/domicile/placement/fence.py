@@ -1,0 +1,138 @@
+"""The SQL that makes PostgreSQL itself refuse a row away from its owner's home (rule 1).
+
+`site_ddl` turns a declaration into one script: tables, fence, vault functions, privileges. The fence is a row trigger
+on every owned table. A foreign key alone stops neither an insert in flight nor any UPDATE or DELETE while a member
+leaves; `FOR SHARE` on the resident does, because whoever moves a member locks that row first.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import BigInteger, Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable
+
+from domicile.placement.ownership import ROOT, VAULT, OwnedTable, Ownership
+
+OWNER_ROLE = "domicile_owner"
+APP_ROLE = "domicile_app"
+IMPORT_ROLE = "domicile_import"
+AUDIT_ROLE = "domicile_audit"
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+# A pending member's rows are written by the very transaction that made the member (sign-up, step 1), and only deleted
+# afterwards (a lost claim): `xmin` of the resident row is this transaction's own id exactly then.
+_FENCE = """
+CREATE FUNCTION domicile.fence_{function}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.{owner} AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.{owner} <> OLD.{owner} THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.{owner}
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW
+  WHEN (current_user <> '{import_role}') EXECUTE FUNCTION domicile.fence_{function}();
+"""
+
+_VAULT_FUNCTIONS = """
+CREATE FUNCTION vault.read_{name}(owners bigint[]) RETURNS SETOF vault.{name}
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ SELECT * FROM vault.{name} WHERE {owner} = ANY (owners) $$;
+CREATE FUNCTION vault.write_{name}(entry vault.{name}) RETURNS void
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ INSERT INTO vault.{name} SELECT entry.* ON CONFLICT ({key}) DO UPDATE SET {assignments} $$;
+CREATE FUNCTION vault.erase_{name}({arguments}) RETURNS bigint
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ WITH gone AS (DELETE FROM vault.{name} t WHERE {match} RETURNING 1) SELECT count(*) FROM gone $$;
+"""
+
+_VAULT_READ_SOME = """
+CREATE FUNCTION vault.read_some_{name}(owners bigint[], keys bigint[]) RETURNS SETOF vault.{name}
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.{name} t ON t.{owner} = a.o AND t.{second} = a.k $$;
+"""
+
+
+def roles_sql() -> Iterator[str]:
+    """The group roles of one server, made if missing. Run by whoever may create roles."""
+    for role in (OWNER_ROLE, APP_ROLE, IMPORT_ROLE, AUDIT_ROLE):
+        yield (
+            f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN "
+            f"CREATE ROLE {role} NOLOGIN; END IF; END $$"
+        )
+
+
+def site_ddl(ownership: Ownership) -> str:
+    """One script that makes an empty database a site's: run as the owner role, in one transaction."""
+    return "".join(
+        [
+            "CREATE SCHEMA domicile;\n",
+            *_create_tables(ownership),
+            *(_fence(owned) for owned in ownership.owned),
+            *(_vault_functions(owned) for owned in ownership.owned if owned.table.schema == VAULT),
+            *_privileges(ownership),
+        ]
+    )
+
+
+def _create_tables(ownership: Ownership) -> Iterator[str]:
+    tables = [ownership.metadata.tables[ROOT], *(o.table for o in ownership.owned), *ownership.network, *ownership.site]
+    for schema in sorted({table.schema for table in tables if table.schema}):
+        yield f"{CreateSchema(schema).compile(dialect=_DIALECT)};\n"
+    for table in tables:
+        yield f"{str(CreateTable(table).compile(dialect=_DIALECT)).strip()};\n"
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            yield f"{CreateIndex(index).compile(dialect=_DIALECT)};\n"
+
+
+def _quoted(table: Table) -> str:
+    return str(_DIALECT.identifier_preparer.format_table(table))
+
+
+def _function_name(owned: OwnedTable) -> str:
+    return owned.name.replace(".", "_")
+
+
+def _fence(owned: OwnedTable) -> str:
+    return _FENCE.format(
+        function=_function_name(owned), owner=owned.owner, table=_quoted(owned.table), import_role=IMPORT_ROLE
+    )
+
+
+def _vault_functions(owned: OwnedTable) -> str:
+    types = {column.name: column.type.compile(_DIALECT) for column in owned.table.columns}
+    rest = [name for name in owned.columns if name not in owned.key] or [owned.owner]
+    script = _VAULT_FUNCTIONS.format(
+        name=owned.table.name,
+        owner=owned.owner,
+        key=", ".join(owned.key),
+        assignments=", ".join(f"{name} = EXCLUDED.{name}" for name in rest),
+        arguments=", ".join(f"the_{name} {types[name]}" for name in owned.key),
+        match=" AND ".join(f"t.{name} = the_{name}" for name in owned.key),
+    )
+    if len(owned.key) == 2 and isinstance(owned.table.columns[owned.key[1]].type, BigInteger):
+        script += _VAULT_READ_SOME.format(name=owned.table.name, owner=owned.owner, second=owned.key[1])
+    return script
+
+
+def _privileges(ownership: Ownership) -> Iterator[str]:
+    """Least privilege: the app never touches a vault table itself; the auditor sees ids there and nothing else."""
+    yield "REVOKE ALL ON SCHEMA public FROM PUBLIC;\n"
+    yield f"GRANT USAGE ON SCHEMA public, vault, domicile TO {APP_ROLE}, {IMPORT_ROLE}, {AUDIT_ROLE};\n"
+    yield "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vault FROM PUBLIC;\n"
+    yield f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA vault TO {APP_ROLE}, {IMPORT_ROLE};\n"
+    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {APP_ROLE}, {IMPORT_ROLE};\n"
+    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA vault TO {IMPORT_ROLE};\n"
+    for owned in ownership.owned:
+        columns = f" ({', '.join(owned.key)})" if owned.table.schema == VAULT else ""
+        yield f"GRANT SELECT{columns} ON {_quoted(owned.table)} TO {AUDIT_ROLE};\n"
+    for table in (ownership.metadata.tables[ROOT], *ownership.network, *ownership.site):
+        yield f"GRANT SELECT ON {_quoted(table)} TO {AUDIT_ROLE};\n"

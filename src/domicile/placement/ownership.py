@@ -1,0 +1,316 @@
+"""Whose row is it? The declaration that schema, fence, seeding, audit, export and erasure all read.
+
+Tables are SQLAlchemy tables. The declaration stands on the column:
+
+    author_id = Column(BigInteger, ForeignKey("resident.member_id"), info=home())   the row lives where this member lives
+    recipient = Column(BigInteger, info=remote("member"))                           points across sites: an opaque id
+    email     = Column(LargeBinary, info=personal("user.contact.email", sealed=True))
+
+and `info=network()` or `info=local(...)` on a table marks the rows nobody owns. `load_ownership` refuses, naming table
+and column, whatever could put a row where its owner does not live.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Literal
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, PrimaryKeyConstraint, SmallInteger, String, Table
+from sqlalchemy import UniqueConstraint
+
+from domicile.errors import Misconfigured
+
+Info = dict[Any, Any]
+Kind = Literal["owned", "network", "site"]
+ROOT = "resident"
+VAULT = "vault"
+
+
+def home() -> Info:
+    """This column is the member at whose home the row lives; exactly one in every owned table."""
+    return {"domicile.home": True}
+
+
+def remote(what: str, **more: Any) -> Info:
+    """An opaque id that points across sites (`what` it points to): never an SQL foreign key."""
+    return {"domicile.remote": what, **more}
+
+
+def personal(category: str, *, sealed: bool = False, about: Literal["owner", "other"] = "owner") -> Info:
+    """Personal data of this fideslang category; sealed under the owner's data key if asked (schema `vault`)."""
+    return {"domicile.personal": category, "domicile.sealed": sealed, "domicile.about": about}
+
+
+def harmless(why: str) -> Info:
+    """A column whose name looks personal and is not, and why."""
+    return {"domicile.harmless": why}
+
+
+def network() -> Info:
+    """A table about nobody, the same at every site."""
+    return {"domicile.kind": "network"}
+
+
+def local(*, retention: str | None = None) -> Info:
+    """A table about the site itself. Personal columns in it need `retention`: how long, in words."""
+    return {"domicile.kind": "site", "domicile.retention": retention}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a declaration. `str()` is a sentence that names table and column."""
+
+    table: str
+    column: str | None
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.table}{'.' + self.column if self.column else ''}: {self.text}"
+
+
+@dataclass(frozen=True)
+class OwnedTable:
+    """An owned table and the column that says whose its rows are."""
+
+    table: Table
+    owner: str
+    sealed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.table.fullname
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.table.columns)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.table.primary_key.columns)
+
+    @property
+    def remotes(self) -> Mapping[str, str]:
+        """Column -> what it points to, for columns that point across sites."""
+        return {c.name: c.info["domicile.remote"] for c in self.table.columns if "domicile.remote" in c.info}
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """A loaded declaration: owned tables in an order in which rows can be copied (parents first), and the others."""
+
+    metadata: MetaData
+    owned: tuple[OwnedTable, ...]
+    network: tuple[Table, ...]
+    site: tuple[Table, ...]
+
+    def __getitem__(self, name: str) -> OwnedTable:
+        return next(owned for owned in self.owned if owned.name == name)
+
+    def personal_columns(self) -> Iterator[tuple[Table, Column[Any], str]]:
+        """Every personal column with its category: the inventory of what is collected."""
+        for table in self.metadata.sorted_tables:
+            for column in table.columns:
+                if category := column.info.get("domicile.personal"):
+                    yield table, column, category
+
+
+def load_ownership(metadata: MetaData) -> Ownership:
+    """The ownership of every table, or Misconfigured with everything that is wrong, one sentence a line."""
+    problems = find_problems(metadata)
+    if problems:
+        raise Misconfigured("the declaration of tables is refused:\n" + "\n".join(f"  {p}" for p in problems))
+    by_kind: dict[Kind, list[Table]] = {"owned": [], "network": [], "site": []}
+    for table in _copy_order(metadata):
+        if table.name != ROOT:
+            by_kind[kind_of(table)].append(table)
+    owned = tuple(OwnedTable(table, _home_columns(table)[0].name, _sealed(table)) for table in by_kind["owned"])
+    return Ownership(metadata, owned, tuple(by_kind["network"]), tuple(by_kind["site"]))
+
+
+def find_problems(metadata: MetaData) -> list[Problem]:
+    """What is wrong with a declaration; empty when it can be loaded."""
+    problems = [problem for table in metadata.tables.values() if table.name != ROOT for problem in _check_table(table)]
+    try:
+        _copy_order(metadata)
+    except CycleError as error:
+        problems.append(Problem(" -> ".join(error.args[1]), None, "foreign keys form a circle; no order to copy in"))
+    return sorted(problems, key=str)
+
+
+def kind_of(table: Table) -> Kind:
+    kind: Kind = table.info.get("domicile.kind", "owned")
+    return kind
+
+
+def _home_columns(table: Table) -> list[Column[Any]]:
+    return [column for column in table.columns if column.info.get("domicile.home")]
+
+
+def _sealed(table: Table) -> dict[str, str]:
+    return {c.name: c.info["domicile.personal"] for c in table.columns if c.info.get("domicile.sealed")}
+
+
+def _copy_order(metadata: MetaData) -> list[Table]:
+    parents = {name: _parents(metadata, table) - {name} for name, table in metadata.tables.items()}
+    return [metadata.tables[name] for name in TopologicalSorter(parents).static_order()]
+
+
+def _parents(metadata: MetaData, table: Table) -> set[str]:
+    names = (_target(key.target_fullname)[0] for key in table.foreign_keys)
+    return {name for name in names if name in metadata.tables}
+
+
+def _target(fullname: str) -> tuple[str, str]:
+    table, _, column = fullname.rpartition(".")
+    return table, column
+
+
+def _check_table(table: Table) -> Iterator[Problem]:
+    homes = _home_columns(table)
+    kind = kind_of(table)
+    if kind == "owned":
+        yield from _check_owned(table, homes)
+    elif homes:
+        yield Problem(table.fullname, homes[0].name, f"a {kind} table has no owner; take home() or the mark away")
+    else:
+        yield from _check_unowned(table, kind)
+    for column in table.columns:
+        yield from _check_column(table, column)
+
+
+def _check_owned(table: Table, homes: list[Column[Any]]) -> Iterator[Problem]:
+    if len(homes) != 1:
+        names = ", ".join(column.name for column in homes)
+        yield Problem(
+            table.fullname,
+            None,
+            f"has {len(homes)} homes ({names}); a row lives with exactly one member"
+            if homes
+            else "no column is home(); mark the owner's column, or the table network() or local()",
+        )
+        return
+    owner = homes[0]
+    if not any(key.target_fullname == f"{ROOT}.member_id" for key in owner.foreign_keys):
+        yield Problem(table.fullname, owner.name, f'the home column needs ForeignKey("{ROOT}.member_id")')
+    if owner.nullable:
+        yield Problem(table.fullname, owner.name, "the home column may not be null")
+    for constraint in table.constraints:
+        if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
+            columns = [column.name for column in constraint.columns]
+            if not columns or columns[0] != owner.name:
+                word = "primary key" if isinstance(constraint, PrimaryKeyConstraint) else "unique constraint"
+                listed = ", ".join(columns) or "none"
+                yield Problem(table.fullname, None, f"its {word} ({listed}) does not begin with the owner, {owner.name}")
+    for index in table.indexes:
+        first = next(iter(index.columns), None)
+        if index.unique and (first is None or first.name != owner.name):
+            yield Problem(table.fullname, None, f"unique index {index.name} does not begin with the owner, {owner.name}")
+    yield from _check_foreign_keys(table, owner)
+    for column in table.columns:
+        if _is_local_sequence(column):
+            yield Problem(
+                table.fullname, column.name, "a local sequence collides at the target of a move; use a network-wide id"
+            )
+
+
+def _check_foreign_keys(table: Table, owner: Column[Any]) -> Iterator[Problem]:
+    """Only the owner's own rows are sure to be on the same server: every other foreign key could cross sites."""
+    for constraint in table.foreign_key_constraints:
+        elements = list(constraint.elements)
+        target, target_column = _target(elements[0].target_fullname)
+        parent = table.metadata.tables.get(target)
+        if target == ROOT:
+            if [element.parent.name for element in elements] != [owner.name]:
+                yield Problem(table.fullname, elements[0].parent.name, "points to another member; use remote(), not a key")
+        elif parent is not None and kind_of(parent) == "owned":
+            parent_homes = [column.name for column in _home_columns(parent)]
+            if elements[0].parent.name != owner.name or [target_column] != parent_homes:
+                yield Problem(
+                    table.fullname,
+                    elements[0].parent.name,
+                    f"the foreign key to {target} could cross sites; begin it with the owner on both sides",
+                )
+        elif parent is not None and kind_of(parent) == "site":
+            yield Problem(table.fullname, elements[0].parent.name, f"{target} stays at its site; a move would break this")
+
+
+def _check_unowned(table: Table, kind: Kind) -> Iterator[Problem]:
+    for column in table.columns:
+        category = column.info.get("domicile.personal")
+        if category and kind == "network":
+            yield Problem(table.fullname, column.name, "personal data in a network table, whose rows are about nobody")
+        elif category and not table.info.get("domicile.retention"):
+            yield Problem(table.fullname, column.name, "personal data where nobody owns the row; local() needs retention")
+
+
+def _check_column(table: Table, column: Column[Any]) -> Iterator[Problem]:
+    category = column.info.get("domicile.personal")
+    if category and category not in categories():
+        yield Problem(table.fullname, column.name, f"{category!r} is no fideslang category; {_nearest(category)}")
+    if column.info.get("domicile.sealed") and table.schema != VAULT:
+        yield Problem(table.fullname, column.name, f'sealed columns live in schema="{VAULT}"')
+    marked = category or column.info.keys() & {"domicile.home", "domicile.remote", "domicile.harmless"}
+    if not marked and (guess := _looks_personal(column.name)):
+        yield Problem(table.fullname, column.name, f"looks personal ({guess}?); say personal(...) or harmless(why)")
+
+
+def _is_local_sequence(column: Column[Any]) -> bool:
+    if column.identity is not None:
+        return True
+    whole = isinstance(column.type, Integer | BigInteger | SmallInteger)
+    alone = len(column.table.primary_key.columns) == 1 and column.primary_key
+    sequence = column.default is not None and getattr(column.default, "is_sequence", False)
+    return bool(sequence) or (whole and not column.foreign_keys and (column.autoincrement is True or bool(
+        alone and column.autoincrement == "auto" and column.info.get("domicile.home") is None)))
+
+
+_PERSONAL_NAMES = {
+    r"e?_?mail(_address)?": "user.contact.email",
+    r"phone(_number)?|mobile|tel": "user.contact.phone_number",
+    r"(first|given)_?name": "user.name.first",
+    r"(last|family|sur)_?name": "user.name.last",
+    r"(display|full|real)_?name": "user.name",
+    r"user_?name|handle|nick(name)?": "user.account.username",
+    r"birth(day|_?date)|date_of_birth|dob": "user.demographic.date_of_birth",
+    r"(ip|remote)(_address|_addr)?|ip": "user.device.ip_address",
+    r"street|city|zip|post(al)?_?code|address": "user.contact.address",
+    r"password(_hash)?": "user.authorization.credentials",
+    r"passport(_number)?|ssn|national_id|inn|snils": "user.government_id",
+    r"gender|sex": "user.demographic.gender",
+    r"lat(itude)?|lon(gitude)?|location": "user.location",
+    r"iban|card_number|account_number": "user.financial",
+}
+
+
+def _looks_personal(name: str) -> str | None:
+    return next((key for pattern, key in _PERSONAL_NAMES.items() if re.fullmatch(pattern, name.lower())), None)
+
+
+@cache
+def categories() -> frozenset[str]:
+    """fideslang's keys of data categories (the taxonomy that Fides publishes)."""
+    from fideslang.default_taxonomy import DEFAULT_TAXONOMY
+
+    return frozenset(str(category.fides_key) for category in DEFAULT_TAXONOMY.data_category or ())
+
+
+def _nearest(category: str) -> str:
+    import difflib
+
+    match = difflib.get_close_matches(category, sorted(categories()), n=1)
+    return f"did you mean {match[0]!r}?" if match else "see fideslang's data categories"
+
+
+def resident_table(metadata: MetaData) -> Table:
+    """The member as their home site knows them: id, state, epoch, nothing else. Added once to a MetaData."""
+    if ROOT in metadata.tables:
+        return metadata.tables[ROOT]
+    return Table(
+        ROOT,
+        metadata,
+        Column("member_id", BigInteger, primary_key=True, autoincrement=False),
+        Column("state", String(8), nullable=False),
+        Column("epoch", Integer, nullable=False),
+    )

@@ -1,0 +1,239 @@
+"""`read(member, fn)` and `transact(member, fn)`: the only way to a member's rows, and the only maker of readers and writers.
+
+A reader runs in one REPEATABLE READ transaction whose first statement finds the resident and its epoch; a writer first
+locks the resident. Both therefore know that the member was at home here, under at least the epoch the caller knew,
+when they read or wrote. A route that has grown stale leads to a refusal, never to an empty or old answer: the router
+then asks the hub and tries once more.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from domicile.database import Params, Row, Session
+from domicile.errors import Misdirected, NotFound, NotResident, Unavailable
+from domicile.ids import MemberId, SiteName
+from domicile.placement.directory import Directory, FeedEntry, Home
+from domicile.placement.sealing import DataKey
+from domicile.placement.sites import Site
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+
+class SiteReader:
+    """Reads at one site, in one snapshot. Made only by this module."""
+
+    def __init__(self, site: Site, session: Session, now: datetime) -> None:
+        self.site = site
+        self.now = now
+        self._session = session
+
+    async def fetch(self, query: str, params: Params | None = None) -> list[Row]:
+        return await self._session.fetch(query, params)
+
+    async def one(self, query: str, params: Params | None = None) -> Row | None:
+        return await self._session.one(query, params)
+
+    async def value(self, query: str, params: Params | None = None) -> object:
+        return await self._session.value(query, params)
+
+    async def fetch_all(self, *queries: tuple[str, Params | None]) -> list[list[Row]]:
+        """Several independent queries in one round trip."""
+        async with self._session.pipeline():
+            cursors = [await self._session.send(query, params) for query, params in queries]
+            return [await cursor.fetchall() for cursor in cursors]
+
+    async def data_keys(self, members: Sequence[MemberId]) -> dict[MemberId, DataKey]:
+        """The unwrapped data keys of members at home here."""
+        rows = await self.fetch("SELECT member_id, wrapped FROM vault.read_data_key(%s)", (list(members),))
+        return {row.member_id: self.site.key.unwrap(row.member_id, bytes(row.wrapped)) for row in rows}
+
+
+class SiteWriter(SiteReader):
+    """Reads and writes one member's rows at their home. The transaction commits when the function returns."""
+
+    def __init__(self, site: Site, session: Session, now: datetime, member: MemberId) -> None:
+        super().__init__(site, session, now)
+        self.member = member
+
+    async def execute(self, query: str, params: Params | None = None) -> int:
+        return await self._session.execute(query, params)
+
+    async def execute_many(self, query: str, rows: Iterable[Params]) -> None:
+        await self._session.execute_many(query, rows)
+
+    async def data_key(self) -> DataKey:
+        return (await self.data_keys([self.member]))[self.member]
+
+
+@dataclass(frozen=True, slots=True)
+class Residents:
+    """Who of the members asked for is at home here, and under which epoch; the others are `gone`."""
+
+    here: Mapping[MemberId, int]
+    gone: tuple[MemberId, ...]
+
+
+class Router:
+    """Knows which site to ask, and what to do when that turns out to be wrong."""
+
+    def __init__(self, sites: Mapping[SiteName, Site], directory: Directory, clock: Clock) -> None:
+        self.sites = sites
+        self.directory = directory
+        self.clock = clock
+        self._hints: dict[MemberId, Home] = {}
+
+    async def home_of(self, member: MemberId, *, ask_hub: bool = False) -> Home:
+        """Where a member lives. Raises NotFound for a member nobody knows, after asking the hub."""
+        hint = None if ask_hub else self._hints.get(member)
+        if hint is not None:
+            return hint
+        homes = await self.directory.homes([member])
+        if member not in homes:
+            self._hints.pop(member, None)
+            raise NotFound("the hub knows no such member")
+        self._remember(member, homes[member])
+        return homes[member]
+
+    async def read(self, member: MemberId, fn: Callable[[SiteReader], Awaitable[T]]) -> T:
+        """Run `fn` with a reader at the member's home."""
+
+        async def attempt(home: Home) -> T:
+            async with self._reader(self._site(home), {member: home.epoch}) as (reader, residents):
+                if residents.gone:
+                    raise NotResident(f"a member is not at home at {home.site}")
+                return await fn(reader)
+
+        return await self._at_home(member, attempt)
+
+    async def transact(self, member: MemberId, fn: Callable[[SiteWriter], Awaitable[T]]) -> T:
+        """Run `fn` with a writer at the member's home and commit; if anything fails, nothing is written."""
+
+        async def attempt(home: Home) -> T:
+            return await self.transact_at(home.site, member, fn, epoch=home.epoch)
+
+        return await self._at_home(member, attempt)
+
+    async def transact_at(
+        self, name: SiteName, member: MemberId, fn: Callable[[SiteWriter], Awaitable[T]], *, epoch: int = 1
+    ) -> T:
+        """`transact` at a site that is told and not looked up. Raises NotResident before anything is written."""
+        site = self._site(Home(name, epoch))
+        async with site.app.transaction() as session:
+            # Reading the state before the first write makes a refusal cost nothing; the lock holds off a move.
+            row = await session.one(
+                "SELECT state, epoch FROM resident WHERE member_id = %s AND state = 'home' AND epoch >= %s FOR SHARE",
+                (member, epoch),
+            )
+            if row is None:
+                raise NotResident(f"a member is not at home at {name}")
+            return await fn(SiteWriter(site, session, self.clock(), member))
+
+    @contextlib.asynccontextmanager
+    async def read_at(
+        self, name: SiteName, members: Mapping[MemberId, int]
+    ) -> AsyncIterator[tuple[SiteReader, Residents]]:
+        """A reader at a site for many members at once (member -> epoch known to the asker), and who of them is there."""
+        async with self._reader(self._site(Home(name, 1)), members) as pair:
+            yield pair
+
+    async def apply_feed(self, name: SiteName) -> int:
+        """Bring a site's read copy of the directory up to date; how many entries were new."""
+        site = self._site(Home(name, 1))
+        position = await site.app.run("SELECT entry FROM feed_position WHERE feed = 'home'")
+        after = position[0].entry if position else 0
+        entries, up_to = await self.directory.feed_after(name, after)
+        if up_to == after:
+            return 0
+        async with site.app.transaction() as session:
+            for entry in entries:
+                await _apply(session, entry)
+            await session.execute(
+                "INSERT INTO feed_position VALUES ('home', %s) ON CONFLICT (feed) DO UPDATE SET entry = EXCLUDED.entry",
+                (up_to,),
+            )
+        for entry in entries:
+            self._hints.pop(entry.member, None)
+        return len(entries)
+
+    async def learn_routes(self, name: SiteName, members: Iterable[MemberId]) -> dict[MemberId, Home]:
+        """Ask the hub where these members live, and keep the answer at the site that cares for them."""
+        homes = await self.directory.homes(members, asker=name)
+        site = self._site(Home(name, 1))
+        async with site.app.transaction() as session:
+            for member, home in homes.items():
+                await _apply(session, FeedEntry(0, member, home))
+        for member, home in homes.items():
+            self._remember(member, home)
+        return homes
+
+    def forget(self, member: MemberId) -> None:
+        self._hints.pop(member, None)
+
+    async def _at_home(self, member: MemberId, attempt: Callable[[Home], Awaitable[T]]) -> T:
+        home = await self.home_of(member)
+        try:
+            return await attempt(home)
+        except NotResident:
+            # Stale, or a move is under way. Only the hub knows; whoever still is refused there is told to wait.
+            self.forget(member)
+        for pause_s in (0.0, 0.05, 0.2):
+            await asyncio.sleep(pause_s)
+            home = await self.home_of(member, ask_hub=True)
+            with contextlib.suppress(NotResident):
+                return await attempt(home)
+            self.forget(member)
+        raise NotResident("a member is at home nowhere that answers; a move or a repair is under way")
+
+    def _site(self, home: Home) -> Site:
+        site = self.sites.get(home.site)
+        if site is None:
+            raise Misdirected(f"site {home.site} is not served by this process", home.site)
+        return site
+
+    def _remember(self, member: MemberId, home: Home) -> None:
+        if len(self._hints) >= 200_000:
+            self._hints.clear()
+        self._hints[member] = home
+
+    @contextlib.asynccontextmanager
+    async def _reader(
+        self, site: Site, members: Mapping[MemberId, int]
+    ) -> AsyncIterator[tuple[SiteReader, Residents]]:
+        async with site.app.snapshot() as session:
+            found = await session.fetch(
+                "SELECT r.member_id, r.epoch FROM unnest(%s::bigint[], %s::int[]) AS asked (member_id, epoch)"
+                " JOIN resident r USING (member_id) WHERE r.state IN ('home', 'leaving') AND r.epoch >= asked.epoch",
+                (list(members), list(members.values())),
+            )
+            here = {MemberId(row.member_id): int(row.epoch) for row in found}
+            yield (
+                SiteReader(site, session, self.clock()),
+                Residents(here, tuple(member for member in members if member not in here)),
+            )
+
+
+async def _apply(session: Session, entry: FeedEntry) -> None:
+    """Entries carry the epoch and apply only if it is higher, so that order and repetition do not matter."""
+    if entry.home is None:
+        await session.execute("DELETE FROM route WHERE member_id = %s", (entry.member,))
+        return
+    await session.execute(
+        "INSERT INTO route (member_id, site, epoch) VALUES (%s, %s, %s) ON CONFLICT (member_id) DO UPDATE"
+        " SET site = EXCLUDED.site, epoch = EXCLUDED.epoch WHERE route.epoch < EXCLUDED.epoch",
+        (entry.member, entry.home.site, entry.home.epoch),
+    )
+
+
+async def wait_for_site(site: Site, seconds: float = 30.0) -> None:
+    """Return when the site's database answers. Raises Unavailable after `seconds`."""
+    for _ in range(int(seconds / 0.25)):
+        with contextlib.suppress(Unavailable):
+            await site.app.run("SELECT 1")
+            return
+        await asyncio.sleep(0.25)
+    raise Unavailable(f"{site.name} does not answer")

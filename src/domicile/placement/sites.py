@@ -1,0 +1,176 @@
+"""Sites: what each holds, and how its database is made and opened.
+
+A site has four roles with the least each needs: the owner (migrations), the application, the importer (relocation and
+seeding) and the auditor (reads ids). No role of one site is known to another.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from domicile.config import Config, SiteConfig
+from domicile.database import Database, conninfo_to_dict, make_conninfo
+from domicile.errors import Misconfigured
+from domicile.ids import Country, SiteName, country_of_site
+from domicile.placement.directory import HUB_DDL
+from domicile.placement.embedded import Server
+from domicile.placement.fence import APP_ROLE, AUDIT_ROLE, IMPORT_ROLE, OWNER_ROLE, roles_sql, site_ddl
+from domicile.placement.ownership import Ownership
+from domicile.placement.sealing import SiteKey, load_secret, load_site_key
+
+DATABASE = "domicile"
+ROLES = (OWNER_ROLE, APP_ROLE, IMPORT_ROLE, AUDIT_ROLE)
+
+# Rule 10: what PostgreSQL would otherwise write of a row into its own log.
+LOG_SETTINGS = {
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Credentials:
+    """Connection strings for the roles of one database. Never logged."""
+
+    owner: str
+    app: str
+    importer: str
+    auditor: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """One installation in one country: its databases (one a role), its key and its media."""
+
+    name: SiteName
+    country: Country
+    app: Database
+    importer: Database
+    auditor: Database
+    key: SiteKey
+    media: Path
+    isolated: bool = False
+
+    async def open(self) -> None:
+        for database in (self.app, self.importer, self.auditor):
+            await database.open()
+
+    async def close(self) -> None:
+        for database in (self.app, self.importer, self.auditor):
+            await database.close()
+
+
+def embedded_credentials(data: Path, server: Server) -> Credentials:
+    """The roles' passwords of an embedded server, made on first use and derived from one secret file a server."""
+    secret = load_secret(data / "secrets" / f"{server.name}.roles")
+
+    def conninfo(role: str) -> str:
+        password = hashlib.sha256(secret + role.encode()).hexdigest()
+        return make_conninfo(
+            host=str(server.socket_dir), port=server.port, dbname=DATABASE, user=role, password=password
+        )
+
+    return Credentials(*(conninfo(role) for role in ROLES))
+
+
+def superuser_conninfo(server: Server, database: str | None = None) -> str:
+    return make_conninfo(
+        host=str(server.socket_dir),
+        port=server.port,
+        dbname=database or server.database,
+        user=server.superuser,
+        password=server.password,
+    )
+
+
+def configured_credentials(site: SiteConfig) -> Credentials:
+    """The operator's own DSNs, each switched to the role it may use."""
+    assert site.dsn and site.admin_dsn  # config refuses one without the other
+    return Credentials(
+        make_conninfo(site.admin_dsn, options=f"-c role={OWNER_ROLE}"),
+        make_conninfo(site.dsn, options=f"-c role={APP_ROLE}"),
+        make_conninfo(site.import_dsn or site.admin_dsn, options=f"-c role={IMPORT_ROLE}"),
+        make_conninfo(site.audit_dsn or site.admin_dsn, options=f"-c role={AUDIT_ROLE}"),
+    )
+
+
+async def prepare_server(server: Server, credentials: Credentials) -> None:
+    """Roles with their passwords, and the database, on an embedded server. Nothing happens the second time."""
+    admin = Database(server.name, superuser_conninfo(server), size=1, wait_s=60)
+    await admin.open()
+    try:
+        if await admin.run("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)):
+            return
+        for statement in roles_sql():
+            await admin.run(statement)
+        for conninfo in (credentials.owner, credentials.app, credentials.importer, credentials.auditor):
+            login = conninfo_to_dict(conninfo)
+            # The password is hexadecimal and the role one of ours: ALTER ROLE takes no parameters.
+            await admin.run(f"ALTER ROLE {login['user']} LOGIN PASSWORD '{login['password']}'")
+        await admin.run(f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}")
+    finally:
+        await admin.close()
+
+
+async def prepare_database(name: str, owner_conninfo: str, ddl: str, marker: str) -> None:
+    """Create the tables in one transaction unless `marker` (a table's name) stands there already."""
+    owner = Database(name, owner_conninfo, size=1, wait_s=60)
+    await owner.open()
+    try:
+        async with owner.transaction() as session:
+            if not await session.value("SELECT to_regclass(%s) IS NOT NULL", (marker,)):
+                await session.execute(ddl)
+    finally:
+        await owner.close()
+
+
+async def prepare_site(name: str, credentials: Credentials, ownership: Ownership) -> None:
+    await prepare_database(name, credentials.owner, site_ddl(ownership), "public.resident")
+
+
+async def prepare_hub(credentials: Credentials) -> None:
+    ddl = f"{HUB_DDL} GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {APP_ROLE};"
+    await prepare_database("hub", credentials.owner, ddl, "public.home")
+
+
+def make_site(config: Config, name: SiteName, credentials: Credentials) -> Site:
+    """A site's pools, key and media folder; nothing is connected until `open`."""
+    site = config.site(name)
+    return Site(
+        name=name,
+        country=country_of_site(name),
+        app=Database(name, credentials.app, size=12),
+        importer=Database(f"{name} importer", credentials.importer, size=4),
+        auditor=Database(f"{name} auditor", credentials.auditor, size=2),
+        key=load_site_key(site.key_file or config.data / "secrets" / f"{name}.key"),
+        media=site.media or config.data / "media" / name,
+        isolated=site.isolated,
+    )
+
+
+async def check_server(name: str, database: Database) -> None:
+    """A server one already runs: refuse it if it is too old, if it would log members' data, or if the app owns tables."""
+    rows = await database.run("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", ([*LOG_SETTINGS],))
+    wrong = [f"{r.name} = {LOG_SETTINGS[r.name]} (now {r.setting})" for r in rows if r.setting != LOG_SETTINGS[r.name]]
+    if wrong:
+        raise Misconfigured(f"{name}: this server's log would hold members' data (rule 10); set {', '.join(wrong)}")
+    version = (await database.run("SELECT current_setting('server_version_num')::int AS number"))[0].number
+    if version < 150000:
+        raise Misconfigured(f"{name}: PostgreSQL {version // 10000} is too old; 15 or later is needed")
+    may = (
+        await database.run(
+            "SELECT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = session_user) AS super,"
+            " EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public'"
+            " AND pg_has_role(session_user, tableowner, 'member')) AS owns"
+        )
+    )[0]
+    if may.super or may.owns:
+        raise Misconfigured(f"{name}: dsn connects as a superuser or as the tables' owner, who could switch the fence off")
+
+
+def new_token() -> bytes:
+    return secrets.token_bytes(32)
+

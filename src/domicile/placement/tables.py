@@ -1,0 +1,178 @@
+"""The engine's own tables, declared like everybody's: they join the app's MetaData, so that every part sees them.
+
+`add_engine_tables(metadata)` is called once by whoever hands a MetaData to Domicile.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    func,
+)
+
+from domicile.placement.ownership import VAULT, harmless, home, local, personal, remote, resident_table
+
+STATES = ("pending", "home", "leaving", "arriving", "moved")
+
+
+def owner(name: str = "member_id") -> Column[int]:
+    """The first column of an owned table's key: the member whose row it is."""
+    return Column(name, BigInteger, ForeignKey("resident.member_id"), primary_key=True, autoincrement=False, info=home())
+
+
+def number(name: str, *, key: bool = False, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, primary_key=key, autoincrement=False, nullable=null)
+
+
+def other_member(name: str, *, key: bool = False, null: bool = False) -> Column[int]:
+    """An opaque id of somebody who may live at another site."""
+    info = remote("member", **personal("user.unique_id.pseudonymous", about="other"))
+    return Column(name, BigInteger, primary_key=key, autoincrement=False, nullable=null, info=info)
+
+
+def moment(name: str, *, null: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=null)
+
+
+def add_engine_tables(metadata: MetaData) -> MetaData:
+    """`resident` and what placement and border keep beside it."""
+    if "name_claim" in metadata.tables:
+        return metadata
+    resident = resident_table(metadata)
+    resident.append_constraint(CheckConstraint(resident.c.state.in_(STATES), name="resident_state"))
+    _owned(metadata)
+    _kept_by_the_site(metadata)
+    return metadata
+
+
+def _owned(metadata: MetaData) -> None:
+    Table(
+        "data_key",
+        metadata,
+        owner(),
+        Column("wrapped", LargeBinary, nullable=False),
+        Column("site_key", String(16), nullable=False),
+        schema=VAULT,
+        comment="the member's data key, wrapped by the site's key, which is kept outside PostgreSQL",
+    )
+    Table(
+        "name_claim",
+        metadata,
+        owner(),
+        Column("kind", String(16), primary_key=True),
+        Column("digest", LargeBinary, nullable=False, info=personal("user.unique_id.pseudonymous")),
+        Column("token", LargeBinary, nullable=False),
+        comment="what this member claimed at the hub: keyed digests and the random token that won them",
+    )
+    Table(
+        "claim",
+        metadata,
+        owner(),
+        Column("jurisdiction", String(8), primary_key=True, info=personal("user.contact.address.country")),
+        Column("basis", String(16), primary_key=True),
+        Column("assumed", Boolean, nullable=False),
+        moment("declared_at"),
+        comment="which countries' laws claim this member, as declared or assumed",
+    )
+    Table(
+        "consent",
+        metadata,
+        owner(),
+        number("consent_id", key=True),
+        Column("kind", String(32), nullable=False),
+        Column("wording", Text, nullable=False),
+        Column("rules", ARRAY(Text), nullable=False),
+        moment("given_at"),
+        moment("withdrawn_at", null=True),
+        comment="consents in the form the law pack asks for; withdrawn ones stay as proof",
+    )
+    Table(
+        "outbox",
+        metadata,
+        owner(),
+        number("sequence", key=True),
+        other_member("recipient"),
+        Column("kind", String(32), nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        moment("not_before"),
+        Column("attempts", Integer, nullable=False, server_default="0"),
+        Index("outbox_due", "not_before"),
+        comment="halves of pairs on their way to the other member's home",
+    )
+
+
+def _kept_by_the_site(metadata: MetaData) -> None:
+    Table(
+        "route",
+        metadata,
+        Column(
+            "member_id",
+            BigInteger,
+            primary_key=True,
+            autoincrement=False,
+            info=personal("user.unique_id.pseudonymous"),
+        ),
+        Column("site", String(8), nullable=False),
+        Column("epoch", Integer, nullable=False),
+        info=local(retention="while a member of this site refers to that member"),
+        comment="read copy of the hub's directory for the members this site serves",
+    )
+    Table(
+        "feed_position",
+        metadata,
+        Column("feed", String(16), primary_key=True),
+        number("entry"),
+        info=local(),
+    )
+    Table(
+        "safeguard",
+        metadata,
+        Column("safeguard_id", String(64), primary_key=True),
+        Column("kind", String(32), nullable=False),
+        Column("exporter", String(8), nullable=False),
+        Column("importer", String(8)),
+        Column("filed_on", Date, nullable=False),
+        Column("valid_until", Date),
+        Column("withdrawn_on", Date),
+        Column("document", Text, nullable=False, server_default=""),
+        Column("made_up", Boolean, nullable=False),
+        Column("note", Text, nullable=False, server_default=""),
+        moment("changed_at"),
+        info=local(),
+        comment="standard contracts, notices, certifications and assessments that the border's gates ask for",
+    )
+    Table(
+        "crossing_tally",
+        metadata,
+        Column("day", Date, primary_key=True),
+        Column("importer", String(8), primary_key=True),
+        Column("category", String(64), primary_key=True),
+        Column("verdict", String(12), primary_key=True),
+        Column("rules", String(200), primary_key=True),
+        number("items"),
+        info=local(),
+        comment="what the border decided, counted: no member, no content",
+    )
+    Table(
+        "setting",
+        metadata,
+        Column("key", String(64), primary_key=True),
+        Column("value", Text, nullable=False),
+        Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        info=local(),
+    )
+
+
+__all__ = ["add_engine_tables", "harmless", "moment", "number", "other_member", "owner"]
