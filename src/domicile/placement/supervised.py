@@ -1,6 +1,7 @@
 """The application's end of the pipe to its supervisor (supervisor.py)."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -47,20 +48,22 @@ class Supervised:
             self._tell("stop")  # said aloud, because a forked child may hold the pipe open
             self._hang_up()
         self._thread.join()
+        supervisor.clear(Path(spec["folder"]) for spec in self._specs)  # if it was killed a moment ago
         shutil.rmtree(self.socket_dir, ignore_errors=True)
 
     def _launch(self) -> subprocess.Popen[str]:
         script = str(Path(supervisor.__file__).absolute())
-        return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-I", "-S", script, str(self.socket_dir), str(self._runtime)],
-            cwd="/",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,  # the terminal's Ctrl-C is for us alone
-            pass_fds=[self._lock],  # the data folder stays locked until the servers have stopped
-        )
+        with open(self._runtime.with_name("supervisor.log"), "ab", opener=supervisor.private) as log:
+            return subprocess.Popen(  # noqa: S603
+                [sys.executable, "-I", "-S", script, str(self.socket_dir), str(self._runtime)],
+                cwd="/",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,  # the terminal's Ctrl-C is for us alone
+                pass_fds=[self._lock],  # the data folder stays locked until the servers have stopped
+            )
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin  # noqa: S101
@@ -83,13 +86,19 @@ class Supervised:
                     self.failures[report["name"]] = report["failures"]
             self._process.wait()
             with self._turn:
+                self._hang_up()
                 if self._stopping:
                     return
-                self._hang_up()
-                time.sleep(supervisor.TICK)
+                self._relaunch()
+
+    def _relaunch(self) -> None:
+        for pause in itertools.chain((0.2, 0.5, 1.0, 2.0), itertools.repeat(5.0)):
+            time.sleep(pause)
+            with contextlib.suppress(OSError):  # memory or processes are short: try again later
                 self._process = self._launch()
-                for spec in self._specs:
-                    self._tell(json.dumps(spec))
+                break
+        for spec in self._specs:
+            self._tell(json.dumps(spec))
 
 
 def socket_folder(user: Account) -> Path:

@@ -68,6 +68,14 @@ def evict(folder: Path, waited: float) -> bool:
     return not left
 
 
+def clear(folders: Iterable[Path]) -> None:
+    """Return once nothing runs in any of the folders."""
+    since = time.monotonic()
+    for folder in folders:
+        while not evict(folder, time.monotonic() - since):
+            time.sleep(TICK)
+
+
 def _harder(waited: float, *steps: tuple[float, signal.Signals]) -> signal.Signals:
     return next((sign for limit, sign in steps if waited < limit), signal.SIGKILL)
 
@@ -76,6 +84,11 @@ def _signal(pids: Iterable[int], sign: signal.Signals) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, sign)
+
+
+def private(path: str, flags: int) -> int:
+    """An opener: new files are for their owner alone."""
+    return os.open(path, flags, 0o600)
 
 
 def _die_with_supervisor() -> Callable[[], None] | None:
@@ -96,7 +109,7 @@ def _die_with_supervisor() -> Callable[[], None] | None:
 
 
 class Postmaster:
-    """One server to keep running: its `name`, `folder`, `argv`, `env`, `log` file and `account` (user and group, or {})."""
+    """One server to keep running: its `name`, `folder`, `argv`, `env`, `log` file and `account` (Popen's options)."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.name: str = spec["name"]
@@ -114,29 +127,28 @@ class Postmaster:
                 self._start(now)
         elif self.process.poll() is not None:
             self._ended(self.process.returncode, now)
-        elif self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
-            os.truncate(self.log, 0)
+        else:
+            with contextlib.suppress(OSError):
+                if self.log.stat().st_size > LOG_LIMIT:
+                    os.truncate(self.log, 0)
 
     def _start(self, now: float) -> None:
-        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            self.process = subprocess.Popen(  # noqa: S603
-                self.spec["argv"],
-                env=self.spec["env"],
-                cwd="/",
-                umask=0o077,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=_die_with_supervisor(),
-                **self.spec["account"],
-            )
-        except OSError as error:  # the binaries are being replaced, or memory is short: try again later
-            os.write(log, f"cannot start: {error}\n".encode())
-            self._ended(-1, now)
-        finally:
-            os.close(log)
         self.started = now
+        try:
+            with open(self.log, "ab", opener=private) as log:
+                self.process = subprocess.Popen(  # noqa: S603
+                    self.spec["argv"],
+                    env=self.spec["env"],
+                    cwd="/",
+                    umask=0o077,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    preexec_fn=_die_with_supervisor(),
+                    **self.spec["account"],
+                )
+        except OSError:  # the programs are being replaced, memory or disk is short: try again later
+            self._ended(-1, now)
 
     def _ended(self, code: int, now: float) -> None:
         steady = self.process is not None and now - self.started > STEADY
@@ -159,10 +171,7 @@ def stop(servers: list[Postmaster]) -> None:
         _signal([server.process.pid for server in servers if server.process and server.running()], sign)
         while any(server.running() for server in servers) and time.monotonic() < limit:
             time.sleep(0.02)
-    since = time.monotonic()
-    for server in servers:
-        while not evict(server.folder, time.monotonic() - since):
-            time.sleep(TICK)
+    clear([server.folder for server in servers])
 
 
 def serve() -> None:
