@@ -265,7 +265,7 @@ def test_a_restart_keeps_the_data_and_leaves_nothing_behind(data: Path, bindir: 
 
 def test_nothing_runs_on_when_the_application_is_killed(data: Path, bindir: Path | None) -> None:
     with parent(data, bindir) as process:
-        _, sockets = line(process).split()
+        sockets = line(process).split()[1]
         folder = (data / "pg").resolve() / "de-1"
         assert inhabitants(folder)
         process.kill()
@@ -276,26 +276,29 @@ def test_nothing_runs_on_when_the_application_is_killed(data: Path, bindir: Path
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a child ask to end with its parent")
 def test_nothing_runs_on_when_application_and_supervisor_are_killed(data: Path, bindir: Path | None) -> None:
     with parent(data, bindir) as process:
-        line(process)
+        sockets = line(process).split()[1]
         folder = (data / "pg").resolve() / "de-1"
         (supervisor,) = children(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         os.kill(supervisor, signal.SIGKILL)
         eventually(lambda: not inhabitants(folder), 10)
     with Embedded.start(data, ["de-1"], bindir=bindir) as after:
-        assert answers(after.servers["de-1"])
+        assert answers(after.servers["de-1"]) and not Path(sockets).exists()
 
 
 def test_a_server_left_from_an_earlier_life_is_stopped_first(data: Path, bindir: Path | None) -> None:
     with Embedded.start(data, ["de-1"], bindir=bindir) as made:
-        spec = made._spec("de-1")
-    orphan = subprocess.Popen(
+        spec, server, user = made._spec("de-1"), made.servers["de-1"], made._clusters.account
+    server.socket_dir.mkdir()
+    user.give(server.socket_dir)
+    with subprocess.Popen(
         spec["argv"], env=spec["env"], cwd="/", stderr=subprocess.DEVNULL, **spec["account"]
-    )  # its socket folder is gone, so it may also refuse to start
-    with Embedded.start(data, ["de-1"], bindir=bindir) as after:
-        assert answers(after.servers["de-1"])
-        assert postmaster_pid(folder_of(after.servers["de-1"], data)) != orphan.pid
-        eventually(lambda: orphan.poll() is not None)
+    ) as orphan:
+        eventually(lambda: answers(server))
+        with Embedded.start(data, ["de-1"], bindir=bindir) as after:
+            assert answers(after.servers["de-1"]) and not answers(server)
+            assert orphan.wait(5) == 0
+    shutil.rmtree(server.socket_dir)
 
 
 def test_two_commands_at_the_same_time_share_the_servers(data: Path, bindir: Path | None) -> None:

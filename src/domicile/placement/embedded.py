@@ -32,7 +32,7 @@ from typing import Any, Self
 from domicile.errors import Misconfigured
 from domicile.placement.pgbinaries import ENVIRONMENT, account, find
 from domicile.placement.pgcluster import Clusters, check_format, read_json, write_private
-from domicile.placement.supervised import Supervised, socket_folder
+from domicile.placement.supervised import Supervised, socket_folder, sweep
 
 FIRST_PORT = 5432
 PATIENCE = 600.0
@@ -176,7 +176,7 @@ class Embedded:
     def _own(self, names: list[str]) -> None:
         self.owned = True
         try:
-            (self._data / "runtime.json").unlink(missing_ok=True)
+            sweep(self._data / "runtime.json")
             os.ftruncate(self._locks[0], 0)
             os.pwrite(self._locks[0], json.dumps({"pid": os.getpid(), "exclusive": self._exclusive}).encode(), 0)
             self._clusters.missing(names)

@@ -16,6 +16,7 @@ from typing import Any
 from domicile.errors import Misconfigured
 from domicile.placement import supervisor
 from domicile.placement.pgbinaries import Account
+from domicile.placement.pgcluster import read_json
 
 LONGEST_SOCKET_PATH = 100
 """PostgreSQL and the kernel refuse a path over 107 bytes (measured), macOS over 103."""
@@ -99,6 +100,14 @@ class Supervised:
                 break
         for spec in self._specs:
             self._tell(json.dumps(spec))
+
+
+def sweep(runtime: Path) -> None:
+    """Remove runtime.json and the socket folder of an earlier life, left if application and supervisor were killed."""
+    left = Path(read_json(runtime).get("socket_dir", "/"))
+    if left.name.startswith("domicile-"):
+        shutil.rmtree(left, ignore_errors=True)
+    runtime.unlink(missing_ok=True)
 
 
 def socket_folder(user: Account) -> Path:
