@@ -206,8 +206,13 @@ class Embedded:
             self._supervisor.run(self._spec(name))
         for name in names:
             self._wait_until_ready(name)
-        ports = {server.name: server.port for server in self.servers.values()}
-        write_private(self._data / "runtime.json", {"pid": os.getpid(), "socket_dir": str(sockets), "ports": ports})
+        runtime = {
+            "pid": os.getpid(),
+            "data": str(self._data),
+            "socket_dir": str(sockets),
+            "ports": {server.name: server.port for server in self.servers.values()},
+        }
+        write_private(self._data / "runtime.json", runtime)
 
     def _serve(self, name: str, socket_dir: Path, port: int) -> None:
         superuser, password = self._clusters.password(name)

@@ -103,10 +103,13 @@ class Supervised:
 
 
 def sweep(runtime: Path) -> None:
-    """Remove runtime.json and the socket folder of an earlier life, left if application and supervisor were killed."""
-    left = Path(read_json(runtime).get("socket_dir", "/"))
-    if left.name.startswith("domicile-"):
-        shutil.rmtree(left, ignore_errors=True)
+    """Remove runtime.json and the socket folder of an earlier life, left if application and supervisor were killed.
+
+    A copied data folder has the original's runtime.json: the sockets that it names are not ours.
+    """
+    left = read_json(runtime)
+    if left.get("data") == str(runtime.parent) and Path(left["socket_dir"]).name.startswith("domicile-"):
+        shutil.rmtree(left["socket_dir"], ignore_errors=True)
     runtime.unlink(missing_ok=True)
 
 
