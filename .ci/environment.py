@@ -1,6 +1,7 @@
 """Make .venv hold what a lock file names: `environment.py LOCKFILE`, called by `.ci/environment`."""
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,12 @@ def main(lock: Path) -> None:
     """One at a time: who waited finds the work done."""
     VENV.mkdir(exist_ok=True)
     with (VENV / "lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for another process that installs into .venv", flush=True)  # noqa: T201
+            fcntl.flock(turn, fcntl.LOCK_EX)
+        os.set_inheritable(turn.fileno(), True)  # if we are killed, nobody starts anew before pip has ended too
         if not ready(lock):
             install(lock)
 
@@ -43,7 +49,7 @@ def install(lock: Path) -> None:
 
 def run(*command: str) -> None:
     """Run a command, or end as it did."""
-    if code := subprocess.run(command).returncode:  # noqa: S603
+    if code := subprocess.run(command, close_fds=False).returncode:  # noqa: S603
         sys.exit(f"This failed, and ./run begins again next time: {' '.join(command)} (exit code {code})")
 
 
