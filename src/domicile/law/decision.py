@@ -12,7 +12,7 @@ Confidence = Literal["H", "M", "L"]
 
 
 class Verdict(StrEnum):
-    """Permitted and Required allow; Forbidden refuses; Unsettled is "the law does not say", for the policy to answer."""
+    """Permitted and Required allow; Forbidden refuses; Unsettled is "the law does not say": the policy answers."""
 
     PERMITTED = "permitted"
     REQUIRED = "required"

@@ -1,4 +1,4 @@
-"""Kinds of rule that no decision reads yet: orders, disclosure, retention and the like. Loaded strictly all the same."""
+"""Kinds of rule that no decision reads yet: orders, disclosure, retention and the like. Loaded strictly too."""
 
 from typing import Literal
 
@@ -20,7 +20,12 @@ class Disclosure(Rule, frozen=True, kw_only=True, tag="disclosure"):
     issuers: tuple[str, ...]
     instruments: tuple[str, ...] = ()
     notice: Literal[
-        "allowed_to_notify", "notify_required", "authority_notifies", "forbidden_until", "forbidden_indefinite", "unknown"
+        "allowed_to_notify",
+        "notify_required",
+        "authority_notifies",
+        "forbidden_until",
+        "forbidden_indefinite",
+        "unknown",
     ]
     deadline_hours: Count | None = None
 

@@ -67,7 +67,7 @@ class Person(Struct, frozen=True, cache_hash=True):
 
 
 class Safeguard(Struct, frozen=True, cache_hash=True, kw_only=True):
-    """A paper on file for transfers from `exporter` to `importer` (None: to any), good from `filed_on` to `valid_until`.
+    """A paper on file for transfers from `exporter` to `importer` (None: any), from `filed_on` to `valid_until`.
 
     `scope` holds the categories it covers, by prefix; empty means all.
     """

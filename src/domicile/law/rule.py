@@ -1,4 +1,4 @@
-"""The record of one rule in a pack: strict, one class per kind. `docs/law-packs.md` explains each key in plain words."""
+"""The record of one rule in a pack: strict, one class per kind. `docs/law-packs.md` explains each key."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -73,6 +73,11 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_fi
     unverified: bool = False
     supersedes: str | None = None
     gap_declared: bool = False
+
+    @property
+    def kind_name(self) -> str:
+        """The kind as a pack writes it, such as `residency`."""
+        return str(self.__struct_config__.tag)
 
 
 class Residency(Rule, frozen=True, kw_only=True, tag="residency"):

@@ -1,0 +1,151 @@
+"""What a pack's rules must satisfy together: dates, versions, categories, thresholds, references."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from difflib import get_close_matches
+from itertools import pairwise
+
+from domicile.law.categories import CATEGORIES
+from domicile.law.countries import COUNTRIES
+from domicile.law.duties import AnyRule
+from domicile.law.rule import Age, Gates, Publication, Residency, Transfer
+
+BLOCS = frozenset({"EU"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong: in which rule (its number in the file), at which key, and what to do."""
+
+    rule: int | None
+    key: str | None
+    sentence: str
+
+
+def faults(
+    jurisdiction: str, members: tuple[str, ...], holidays: tuple[str, ...], rules: tuple[AnyRule, ...]
+) -> Iterator[Fault]:
+    """Every fault of the pack as a whole, then rule by rule, then between versions of one rule."""
+    yield from _unknown_places(None, "jurisdiction", (jurisdiction,))
+    yield from _unknown_places(None, "bloc_members", members)
+    for day in holidays:
+        if not _is_month_day(day):
+            yield Fault(None, "holidays", f"{day!r} is no day of the year; write month and day, such as 01-07")
+    for number, rule in enumerate(rules):
+        yield from _dates(number, rule)
+        yield from _threshold(number, rule)
+        yield from _places(number, rule)
+        yield from _categories(number, rule)
+        yield from _gates(number, rule)
+    yield from _versions(rules)
+    yield from _references(rules)
+
+
+def _is_month_day(text: str) -> bool:
+    if not re.fullmatch(r"\d\d-\d\d", text):
+        return False
+    try:
+        date(2024, int(text[:2]), int(text[3:]))
+    except ValueError:
+        return False
+    return True
+
+
+def _dates(number: int, rule: AnyRule) -> Iterator[Fault]:
+    if rule.commencement == "fixed" and rule.valid_from is None:
+        yield Fault(
+            number, None, f"rule {rule.id!r}: `valid_from` is missing; a rule that starts on a fixed day names it"
+        )
+    if rule.valid_from and rule.valid_to and rule.valid_to < rule.valid_from:
+        yield Fault(
+            number, "valid_to", f"rule {rule.id!r} ends on {rule.valid_to}, before it starts on {rule.valid_from}"
+        )
+
+
+def _threshold(number: int, rule: AnyRule) -> Iterator[Fault]:
+    if rule.threshold is None:
+        return
+    low, high = rule.threshold.at_least, rule.threshold.below
+    if low is None and high is None:
+        yield Fault(number, "threshold", f"rule {rule.id!r}: the threshold needs `at_least`, `below`, or both")
+    elif low is not None and high is not None and low >= high:
+        yield Fault(number, "threshold", f"rule {rule.id!r}: no number is at least {low} and below {high}")
+
+
+def _places(number: int, rule: AnyRule) -> Iterator[Fault]:
+    for key in ("homes", "homes_not", "importers", "importers_except", "countries"):
+        yield from _unknown_places(number, key, getattr(rule, key, ()))
+
+
+def _unknown_places(number: int | None, key: str, names: tuple[str, ...]) -> Iterator[Fault]:
+    for name in names:
+        if name not in COUNTRIES and name not in BLOCS:
+            yield Fault(number, key, f"{name!r} is no jurisdiction; write the two capital letters of ISO 3166-1, or EU")
+
+
+def _categories(number: int, rule: AnyRule) -> Iterator[Fault]:
+    for key in ("categories", "categories_except"):
+        for name in getattr(rule, key, ()):
+            if name not in CATEGORIES:
+                close = get_close_matches(name, CATEGORIES, n=1)
+                hint = f"; did you mean `{close[0]}`?" if close else "; see the list in fideslang's taxonomy"
+                yield Fault(number, key, f"rule {rule.id!r}: {name!r} is no category{hint}")
+
+
+def _gates(number: int, rule: AnyRule) -> Iterator[Fault]:
+    gates: Gates = rule.asks if isinstance(rule, Transfer | Publication | Age) else ()
+    for gate in gates:
+        if not gate:
+            yield Fault(number, "asks", f"rule {rule.id!r}: an empty gate can never open; list what opens it")
+        for ask in gate:
+            if (ask.safeguard is None) == (ask.consent is None):
+                yield Fault(number, "asks", f"rule {rule.id!r}: an ask names either a `safeguard` or a `consent`")
+            elif ask.safeguard and not isinstance(rule, Transfer):
+                yield Fault(number, "asks", f"rule {rule.id!r}: only a transfer rule can ask for a safeguard")
+    if isinstance(rule, Residency) and rule.homes and rule.homes_not:
+        yield Fault(number, "homes_not", f"rule {rule.id!r}: give `homes` or `homes_not`, not both")
+
+
+def _versions(rules: tuple[AnyRule, ...]) -> Iterator[Fault]:
+    """Versions of one rule follow one another without overlap, and without a gap unless it is declared."""
+    dated = [(rule.id, rule.valid_from, number) for number, rule in enumerate(rules) if rule.valid_from]
+    ordered = sorted(dated)
+    for (name, _, before), (other, start, after) in pairwise(ordered):
+        if name != other:
+            continue
+        end = rules[before].valid_to
+        if rules[before].kind_name != rules[after].kind_name:
+            yield Fault(after, "kind", f"rule {name!r}: all its versions must be of one kind")
+        elif end is None or end >= start:
+            until = f"until {end}" if end else "without end"
+            yield Fault(after, "valid_from", f"rule {name!r}: this version starts on {start}, but another runs {until}")
+        elif end + timedelta(days=1) < start and not rules[after].gap_declared:
+            yield Fault(
+                after,
+                "valid_from",
+                f"rule {name!r}: nothing is in force from {end + timedelta(days=1)} to {start - timedelta(days=1)};"
+                " if that is so, say `gap_declared = true`",
+            )
+
+
+def _references(rules: tuple[AnyRule, ...]) -> Iterator[Fault]:
+    needs_ground = {rule.id for rule in rules if isinstance(rule, Transfer) and rule.needs_ground}
+    starts = {rule.id: rule for rule in rules}
+    for number, rule in enumerate(rules):
+        if isinstance(rule, Transfer) and rule.ground_for and rule.ground_for not in needs_ground:
+            yield Fault(
+                number,
+                "ground_for",
+                f"rule {rule.id!r}: {rule.ground_for!r} is no rule of this pack that needs a ground",
+            )
+        if rule.supersedes is None:
+            continue
+        old = starts.get(rule.supersedes)
+        if old is None or old.id == rule.id:
+            yield Fault(
+                number, "supersedes", f"rule {rule.id!r} supersedes {rule.supersedes!r}, which is no other rule here"
+            )
+        elif rule.valid_from and (old.valid_to is None or old.valid_to >= rule.valid_from):
+            yield Fault(number, "supersedes", f"rule {rule.id!r} supersedes {old.id!r}, which has not ended by then")

@@ -1,0 +1,187 @@
+"""Packs made ready for deciding: `Law` holds them all, `LawOn` the rules in force on one day, indexed, with its caches.
+
+Nothing here is read from outside: another day or another pack is another `LawOn`, whose caches are empty.
+"""
+
+from collections.abc import Hashable, Mapping
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import TypeVar
+
+from domicile.ids import Country
+from domicile.law.decision import Citation, Decision, Verdict
+from domicile.law.duties import AnyRule
+from domicile.law.facts import Basis, Claim, Hold
+from domicile.law.finding import Finding
+from domicile.law.pack import Pack
+from domicile.law.rule import Answer, Rule, Subject
+
+REMEMBERED = 1 << 17
+"""Entries that a cache holds before it starts anew."""
+DAYS_COMPILED = 16
+
+_HOLDS = {
+    "citizen": Hold.CITIZENSHIP,
+    "resident": Hold.RESIDENCE,
+    "present": Hold.RESIDENCE | Hold.PRESENCE,
+    "user_in": Hold.RESIDENCE | Hold.PRESENCE,
+    "collected_in": Hold.LOCATED,
+    "any": Hold.ANY,
+}
+_VERDICTS = {"permit": Verdict.PERMITTED, "forbid": Verdict.FORBIDDEN, "unsettled": Verdict.UNSETTLED}
+_HOLD_OF = {basis: Hold[basis.name] for basis in Basis}
+
+R = TypeVar("R", bound=Rule)
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Compiled:
+    """One rule in force, with its citation made out and its subject test as bits."""
+
+    __slots__ = ("citation", "jurisdiction", "rule", "settled")
+
+    def __init__(self, jurisdiction: Country, rule: AnyRule) -> None:
+        self.jurisdiction = jurisdiction
+        self.rule = rule
+        self.citation = cite(jurisdiction, rule)
+        self.settled = rule.in_force_known and not rule.unverified
+
+    def verdict(self, answer: Answer) -> Verdict:
+        """The rule's answer; Unsettled where the pack does not know the rule for certain."""
+        return _VERDICTS[answer] if self.settled else Verdict.UNSETTLED
+
+    def finding(self, verdict: Verdict, **more: object) -> Finding:
+        """This rule's finding, in its own words."""
+        cited = self.citation
+        sentence = f"{cited.rule} ({cited.act}, {cited.article}): {cited.summary}"
+        values = {"citations": (cited,), "sentence": sentence, **more}
+        return Finding(jurisdiction=self.jurisdiction, question=cited.rule, verdict=verdict, **values)  # type: ignore[arg-type]
+
+
+def cite(jurisdiction: Country, rule: AnyRule) -> Citation:
+    """The rule as a citation."""
+    source = rule.citation
+    return Citation(
+        rule=rule.id,
+        jurisdiction=jurisdiction,
+        act=source.act,
+        article=source.article,
+        source=source.source,
+        checked_on=source.checked_on,
+        verified=source.verified,
+        amended_by=source.amended_by,
+        valid_from=rule.valid_from,
+        confidence=rule.confidence,
+        disputed=rule.disputed,
+        unverified=rule.unverified,
+        summary=rule.summary,
+    )
+
+
+def covers_person(subject: Subject, hold: Hold, *, here: bool = False) -> bool:
+    """Whether a rule protects somebody with this hold; `here`: the data itself stands in that jurisdiction."""
+    located = bool(hold & Hold.LOCATED)
+    if (subject.where == "here" and not located) or (subject.where == "abroad" and located):
+        return False
+    if hold & _HOLDS[subject.basis]:
+        return True
+    if subject.basis == "citizen" and subject.unknown == "treat_as_covered" and located:
+        return True
+    return here and subject.basis in ("any", "collected_in")
+
+
+class LawOn:
+    """The law as it stands on `date`. Its caches belong to it, so that a new day or pack starts with empty ones."""
+
+    def __init__(self, packs: Mapping[Country, Pack], on: date) -> None:
+        self.date = on
+        self.packs = packs
+        self.decisions: dict[Hashable, Decision] = {}
+        self.findings: dict[Hashable, Finding] = {}
+        self.routes: dict[Hashable, tuple[Compiled, ...]] = {}
+        self._holds: dict[frozenset[Claim], dict[Country, Hold]] = {}
+        self._rules: dict[tuple[Country, type], tuple[Compiled, ...]] = {}
+        for place, pack in packs.items():
+            for rule in sorted(filter(self._in_force, pack.rule), key=lambda rule: rule.id):
+                key = (place, type(rule))
+                self._rules[key] = (*self._rules.get(key, ()), Compiled(place, rule))
+
+    def _in_force(self, rule: AnyRule) -> bool:
+        if rule.valid_from is None:
+            return False
+        return rule.valid_from <= self.date and (rule.valid_to is None or self.date <= rule.valid_to)
+
+    def rules(self, jurisdiction: Country, kind: type[Rule]) -> tuple[Compiled, ...]:
+        """The rules of one kind in force there, in order of id."""
+        return self._rules.get((jurisdiction, kind), ())
+
+    def group(self, country: Country) -> tuple[Country, ...]:
+        """The jurisdictions with a pack that rule in a country: itself and its blocs, perhaps none."""
+        return tuple(place for place, pack in self.packs.items() if place == country or country in pack.bloc_members)
+
+    def within(self, country: Country, places: tuple[str, ...]) -> bool:
+        """Whether a country is among these countries and blocs."""
+        return country in places or any(place in places for place in self.group(country))
+
+    def holds(self, claims: frozenset[Claim]) -> dict[Country, Hold]:
+        """Which jurisdictions hold the person, and by what. A country without a pack holds by what was claimed."""
+        found = self._holds.get(claims)
+        if found is None:
+            found = {}
+            for claim in sorted(claims):
+                bit = _HOLD_OF[claim.basis]
+                for place in self.group(claim.jurisdiction):
+                    if claim.basis in self.packs[place].claims_by:
+                        found[place] = found.get(place, Hold.NONE) | bit
+            found = remember(self._holds, claims, found)
+        return found
+
+    def claiming(self, claims: frozenset[Claim]) -> tuple[Country, ...]:
+        """The countries whose law claims the person, or of whose law no pack speaks."""
+        return tuple(
+            sorted(
+                {
+                    claim.jurisdiction
+                    for claim in claims
+                    if not (group := self.group(claim.jurisdiction))
+                    or any(claim.basis in self.packs[place].claims_by for place in group)
+                }
+            )
+        )
+
+    def working_day_after(self, jurisdiction: Country, start: date, days: int) -> date:
+        """The first day after so many whole working days, by the jurisdiction's own holidays; `start` for none."""
+        holidays = self.packs[jurisdiction].holidays
+        day = start
+        while days:
+            day += timedelta(days=1)
+            days -= day.weekday() < 5 and day.strftime("%m-%d") not in holidays
+        return day if day == start else day + timedelta(days=1)
+
+
+def remember(cache: dict[K, V], key: K, value: V) -> V:
+    """Keep a value; a cache that is full starts anew."""
+    if len(cache) >= REMEMBERED:
+        cache.clear()
+    cache[key] = value
+    return value
+
+
+class Law:
+    """All packs. `on(date)` compiles the rules of a day once and keeps the last few days."""
+
+    def __init__(self, packs: Mapping[Country, Pack]) -> None:
+        self.packs = dict(sorted(packs.items()))
+        self.on = lru_cache(maxsize=DAYS_COMPILED)(self._compile)
+
+    def _compile(self, on: date) -> LawOn:
+        return LawOn(self.packs, on)
+
+    def rules(self, jurisdiction: Country, on: date | None = None) -> tuple[Citation, ...]:
+        """The rules of one pack in force on a day, or every rule with every version; () where there is no pack."""
+        pack = self.packs.get(jurisdiction)
+        if pack is None:
+            return ()
+        rules = [rule for rule in pack.rule if on is None or self.on(on)._in_force(rule)]
+        return tuple(cite(jurisdiction, rule) for rule in sorted(rules, key=lambda r: (r.id, r.valid_from or date.max)))
