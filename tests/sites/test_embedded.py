@@ -49,7 +49,8 @@ def bindir(request: pytest.FixtureRequest) -> Path | None:
 @pytest.fixture
 def data(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "data"
-    discard(tmp_path / "data")
+    if (tmp_path / "data" / "domicile.json").exists():
+        discard(tmp_path / "data")
 
 
 @pytest.fixture(scope="module")
@@ -301,6 +302,16 @@ def test_a_server_left_from_an_earlier_life_is_stopped_first(data: Path, bindir:
     shutil.rmtree(server.socket_dir)
 
 
+def test_a_start_that_was_killed_while_it_made_the_clusters_is_made_good_by_the_next(data: Path) -> None:
+    with parent(data, None) as process:
+        eventually(lambda: bool(list((data / "pg").glob(".new-*/cluster/base"))))
+        process.kill()
+    assert not (data / "pg" / "de-1").exists()
+    with Embedded.start(data, NAMES) as after:
+        assert all(answers(server) for server in after.servers.values())
+        assert not list((data / "pg").glob(".new-*"))
+
+
 def test_two_commands_at_the_same_time_share_the_servers(data: Path, bindir: Path | None) -> None:
     with parent(data, bindir, "short") as one, parent(data, bindir, "short") as two:
         (owned, first), (other, second) = line(one).split(), line(two).split()
@@ -312,6 +323,16 @@ def test_two_commands_at_the_same_time_share_the_servers(data: Path, bindir: Pat
         assert owner.poll() is None and Path(first).exists()  # it waits for the attached one
         attached.stdin.close()
         assert owner.wait(10) == 0 and not Path(first).exists()
+
+
+def test_up_waits_for_a_short_command_and_then_runs_the_servers_itself(data: Path) -> None:
+    with parent(data, None, "short") as short:
+        line(short)
+        with parent(data, None, "up") as up:
+            time.sleep(0.5)
+            assert up.poll() is None and short.stdin
+            short.stdin.close()
+            assert line(up).startswith("True")
 
 
 @pytest.mark.parametrize("theirs", ["14", "99"])
@@ -374,6 +395,12 @@ def test_a_server_that_cannot_start_is_reported_with_its_log(data: Path) -> None
     with pytest.raises(Misconfigured, match=r"The server de-1 does not start: .*"):
         Embedded.start(data, ["de-1"], patience=3)
     assert inhabitants(conf.parent) == [] and not (data / "runtime.json").exists()
+
+
+def test_only_a_data_folder_can_be_discarded(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="is not a data folder"):
+        discard(tmp_path)
+    assert tmp_path.exists()
 
 
 def test_a_long_path_works(tmp_path: Path) -> None:

@@ -270,6 +270,8 @@ def discard(data: Path) -> None:
     data = data.absolute().resolve()
     if not data.exists():
         return
+    if not (data / "domicile.json").is_file():
+        raise Misconfigured(f"{data} is not a data folder of Domicile; nothing was deleted")
     descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
