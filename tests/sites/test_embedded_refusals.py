@@ -64,7 +64,6 @@ def test_a_full_disk_is_noticed_before_anything_is_made(data: Path, monkeypatch:
 
 
 def test_a_cluster_that_cannot_be_made_leaves_nothing_half_made(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(pgcluster.ENVIRONMENT, "LC_ALL", "C")
     monkeypatch.setattr(pgcluster.Binaries, "program", lambda self, name: "/bin/false")
     with pytest.raises(Misconfigured, match="The cluster of de-1 could not be made"):
         Embedded.start(data, ["de-1"])
@@ -77,7 +76,7 @@ def test_a_server_that_cannot_start_is_reported_with_its_log(data: Path) -> None
         conf = (data / "pg").resolve() / "de-1" / "postgresql.conf"
     conf.write_text(conf.read_text() + "\nno_such_setting = 1\n")
     with pytest.raises(Misconfigured, match=r"The server de-1 does not start: .*"):
-        Embedded.start(data, ["de-1"], patience=3)
+        Embedded.start(data, ["de-1"], patience=1.5)
     assert inhabitants(conf.parent) == [] and not (data / "runtime.json").exists()
 
 
