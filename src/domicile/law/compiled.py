@@ -6,30 +6,22 @@ Nothing here is read from outside: another day or another pack is another `LawOn
 from collections.abc import Hashable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from domicile.ids import Country
 from domicile.law.decision import Citation, Decision, Verdict
 from domicile.law.duties import AnyRule
-from domicile.law.facts import Basis, Claim, Hold
+from domicile.law.facts import Claim
 from domicile.law.finding import Finding
+from domicile.law.hold import BITS, NONE, Test
 from domicile.law.pack import Pack
-from domicile.law.rule import Answer, Rule, Subject
+from domicile.law.rule import Answer, Rule
 
 REMEMBERED = 1 << 17
 """Entries that a cache holds before it starts anew."""
 DAYS_COMPILED = 16
 
-_HOLDS = {
-    "citizen": Hold.CITIZENSHIP,
-    "resident": Hold.RESIDENCE,
-    "present": Hold.RESIDENCE | Hold.PRESENCE,
-    "user_in": Hold.RESIDENCE | Hold.PRESENCE,
-    "collected_in": Hold.LOCATED,
-    "any": Hold.ANY,
-}
 _VERDICTS = {"permit": Verdict.PERMITTED, "forbid": Verdict.FORBIDDEN, "unsettled": Verdict.UNSETTLED}
-_HOLD_OF = {basis: Hold[basis.name] for basis in Basis}
 
 R = TypeVar("R", bound=Rule)
 K = TypeVar("K", bound=Hashable)
@@ -37,14 +29,15 @@ V = TypeVar("V")
 
 
 class Compiled:
-    """One rule in force, with its citation made out and its subject test as bits."""
+    """One rule in force, with its citation made out and its subject test made ready."""
 
-    __slots__ = ("citation", "jurisdiction", "rule", "settled")
+    __slots__ = ("citation", "covers", "jurisdiction", "rule", "settled")
 
     def __init__(self, jurisdiction: Country, rule: AnyRule) -> None:
         self.jurisdiction = jurisdiction
         self.rule = rule
         self.citation = cite(jurisdiction, rule)
+        self.covers = Test(rule.subject).covers
         self.settled = rule.in_force_known and not rule.unverified
 
     def verdict(self, answer: Answer) -> Verdict:
@@ -79,16 +72,25 @@ def cite(jurisdiction: Country, rule: AnyRule) -> Citation:
     )
 
 
-def covers_person(subject: Subject, hold: Hold, *, here: bool = False) -> bool:
-    """Whether a rule protects somebody with this hold; `here`: the data itself stands in that jurisdiction."""
-    located = bool(hold & Hold.LOCATED)
-    if (subject.where == "here" and not located) or (subject.where == "abroad" and located):
-        return False
-    if hold & _HOLDS[subject.basis]:
-        return True
-    if subject.basis == "citizen" and subject.unknown == "treat_as_covered" and located:
-        return True
-    return here and subject.basis in ("any", "collected_in")
+class Ready:
+    """A rule that speaks of one crossing by one operator: what is left to ask is the person's hold and consents."""
+
+    __slots__ = ("article", "consents", "findings")
+
+    def __init__(self, article: Compiled, consents: frozenset[str]) -> None:
+        self.article = article
+        self.consents = consents
+        self.findings: dict[frozenset[str], Finding] = {}
+
+
+class Held(NamedTuple):
+    """The jurisdictions that hold a person, by which bits (see `hold`), and the countries whose law claims them.
+
+    A country of which no pack speaks is among the countries, but not among the holds.
+    """
+
+    holds: dict[Country, int]
+    countries: tuple[Country, ...]
 
 
 class LawOn:
@@ -99,8 +101,9 @@ class LawOn:
         self.packs = packs
         self.decisions: dict[Hashable, Decision] = {}
         self.findings: dict[Hashable, Finding] = {}
-        self.routes: dict[Hashable, tuple[Compiled, ...]] = {}
-        self._holds: dict[frozenset[Claim], dict[Country, Hold]] = {}
+        self.ready: dict[Hashable, tuple[Ready, ...]] = {}
+        self._groups: dict[Country, tuple[Country, ...]] = {}
+        self._held: dict[frozenset[Claim], Held] = {}
         self._rules: dict[tuple[Country, type], tuple[Compiled, ...]] = {}
         for place, pack in packs.items():
             for rule in sorted(filter(self._in_force, pack.rule), key=lambda rule: rule.id):
@@ -118,37 +121,34 @@ class LawOn:
 
     def group(self, country: Country) -> tuple[Country, ...]:
         """The jurisdictions with a pack that rule in a country: itself and its blocs, perhaps none."""
-        return tuple(place for place, pack in self.packs.items() if place == country or country in pack.bloc_members)
+        found = self._groups.get(country)
+        if found is None:
+            places = (p for p, pack in self.packs.items() if p == country or country in pack.bloc_members)
+            found = remember(self._groups, country, tuple(places))
+        return found
 
     def within(self, country: Country, places: tuple[str, ...]) -> bool:
         """Whether a country is among these countries and blocs."""
         return country in places or any(place in places for place in self.group(country))
 
-    def holds(self, claims: frozenset[Claim]) -> dict[Country, Hold]:
-        """Which jurisdictions hold the person, and by what. A country without a pack holds by what was claimed."""
-        found = self._holds.get(claims)
+    def held(self, claims: frozenset[Claim]) -> Held:
+        """Who holds the person. A claim by a basis that the country's law does not know is no claim."""
+        found = self._held.get(claims)
         if found is None:
-            found = {}
-            for claim in sorted(claims):
-                bit = _HOLD_OF[claim.basis]
-                for place in self.group(claim.jurisdiction):
-                    if claim.basis in self.packs[place].claims_by:
-                        found[place] = found.get(place, Hold.NONE) | bit
-            found = remember(self._holds, claims, found)
+            found = remember(self._held, claims, self._hold(claims))
         return found
 
-    def claiming(self, claims: frozenset[Claim]) -> tuple[Country, ...]:
-        """The countries whose law claims the person, or of whose law no pack speaks."""
-        return tuple(
-            sorted(
-                {
-                    claim.jurisdiction
-                    for claim in claims
-                    if not (group := self.group(claim.jurisdiction))
-                    or any(claim.basis in self.packs[place].claims_by for place in group)
-                }
-            )
-        )
+    def _hold(self, claims: frozenset[Claim]) -> Held:
+        holds: dict[Country, int] = {}
+        countries = set()
+        for claim in claims:
+            group = self.group(claim.jurisdiction)
+            claiming = [place for place in group if claim.basis in self.packs[place].claims_by]
+            for place in claiming:
+                holds[place] = holds.get(place, NONE) | BITS[claim.basis]
+            if claiming or not group:
+                countries.add(claim.jurisdiction)
+        return Held(dict(sorted(holds.items())), tuple(sorted(countries)))
 
     def working_day_after(self, jurisdiction: Country, start: date, days: int) -> date:
         """The first day after so many whole working days, by the jurisdiction's own holidays; `start` for none."""

@@ -20,7 +20,7 @@ class Verdict(StrEnum):
     UNSETTLED = "unsettled"
 
 
-class Citation(Struct, frozen=True, cache_hash=True, kw_only=True):
+class Citation(Struct, frozen=True, cache_hash=True, gc=False, kw_only=True):
     """One rule of one pack, with where it is written and how sure the pack is of it.
 
     `verified` says that the article was checked against a page on `checked_on`; `unverified` says that the pack does
@@ -42,7 +42,7 @@ class Citation(Struct, frozen=True, cache_hash=True, kw_only=True):
     summary: str
 
 
-class Missing(Struct, frozen=True, cache_hash=True, kw_only=True, order=True):
+class Missing(Struct, frozen=True, cache_hash=True, gc=False, kw_only=True, order=True):
     """What would satisfy `rule`: a safeguard to file, a consent to give, a verification, or only time.
 
     `available_from` is set for a wait: the first day on which the safeguard already on file counts.
@@ -55,14 +55,14 @@ class Missing(Struct, frozen=True, cache_hash=True, kw_only=True, order=True):
     available_from: date | None = None
 
 
-class Conflict(Struct, frozen=True, cache_hash=True, kw_only=True):
+class Conflict(Struct, frozen=True, cache_hash=True, gc=False, kw_only=True):
     """Laws that answer one question differently. Surfaced, never silently resolved."""
 
     sentence: str
     citations: tuple[Citation, ...]
 
 
-class Decision(Struct, frozen=True, cache_hash=True, kw_only=True):
+class Decision(Struct, frozen=True, cache_hash=True, gc=False, kw_only=True):
     """The law's answer. `reason` is the operator's sentence and holds nothing personal.
 
     `policy` names the policy that was asked, if the verdict is Unsettled; `policy_permits` is what it said.

@@ -1,7 +1,7 @@
 """What a decision is asked about: frozen, hashable facts. Nothing here says who somebody is."""
 
 from datetime import date
-from enum import IntFlag, StrEnum
+from enum import StrEnum
 from typing import Literal
 
 from msgspec import Struct
@@ -38,19 +38,7 @@ class Act(StrEnum):
     COPY = "copy"
 
 
-class Hold(IntFlag):
-    """The bases by which one jurisdiction claims one person, as a set of bits."""
-
-    NONE = 0
-    RESIDENCE = 1
-    CITIZENSHIP = 2
-    PRESENCE = 4
-    COLLECTION = 8
-    LOCATED = RESIDENCE | PRESENCE | COLLECTION
-    ANY = LOCATED | CITIZENSHIP
-
-
-class Claim(Struct, frozen=True, cache_hash=True, order=True):
+class Claim(Struct, frozen=True, cache_hash=True, gc=False, order=True):
     """A country's hold on a person. `assumed`: taken as given without proof; it decides like any other."""
 
     jurisdiction: Country
@@ -58,7 +46,7 @@ class Claim(Struct, frozen=True, cache_hash=True, order=True):
     assumed: bool = False
 
 
-class Person(Struct, frozen=True, cache_hash=True):
+class Person(Struct, frozen=True, cache_hash=True, gc=False):
     """A member as the law sees them. `age` is in whole years; None means that nobody asked."""
 
     claims: frozenset[Claim]
@@ -66,7 +54,7 @@ class Person(Struct, frozen=True, cache_hash=True):
     age: int | None = None
 
 
-class Safeguard(Struct, frozen=True, cache_hash=True, kw_only=True):
+class Safeguard(Struct, frozen=True, cache_hash=True, gc=False, kw_only=True):
     """A paper on file for transfers from `exporter` to `importer` (None: any), from `filed_on` to `valid_until`.
 
     `scope` holds the categories it covers, by prefix; empty means all.
@@ -80,7 +68,7 @@ class Safeguard(Struct, frozen=True, cache_hash=True, kw_only=True):
     scope: frozenset[str] = frozenset()
 
 
-class Operator(Struct, frozen=True, cache_hash=True):
+class Operator(Struct, frozen=True, cache_hash=True, gc=False):
     """Who runs the network: its papers, the persons it exported since 1 January by country, and its designations.
 
     A country that is absent from `persons_since_january` was not counted: every band of a threshold then applies.
@@ -97,7 +85,7 @@ class Operator(Struct, frozen=True, cache_hash=True):
         return next((count for name, count in self.persons_since_january if name == country), None)
 
 
-class Crossing(Struct, frozen=True, cache_hash=True, kw_only=True):
+class Crossing(Struct, frozen=True, cache_hash=True, gc=False, kw_only=True):
     """One category of data about one person, going from the home site's country to another country by one act.
 
     `audience` is whom the member showed it to; `none` for fields that nobody sees, such as opaque ids.

@@ -17,7 +17,7 @@ _WORDS = {
 }
 
 
-class Finding(Struct, frozen=True, cache_hash=True, kw_only=True):
+class Finding(Struct, frozen=True, cache_hash=True, gc=False, kw_only=True):
     """One rule's answer. `question` is the rule's id, or the name of a silence, for the policy to answer."""
 
     jurisdiction: Country

@@ -1,12 +1,13 @@
 """Whether a person's public posts and profile may be shown to an indefinite circle."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from domicile.ids import Country
-from domicile.law.compiled import LawOn, covers_person, remember
+from domicile.law.compiled import Compiled, LawOn, remember
 from domicile.law.decision import Decision, Missing
-from domicile.law.facts import PUBLICATION, Hold, Person
+from domicile.law.facts import PUBLICATION, Person
 from domicile.law.finding import Finding, combine, missing_consent, open_gates, silence
+from domicile.law.hold import NONE
 from domicile.law.policy import NO_CLAIM, SILENT_PUBLICATION, Policy
 from domicile.law.rule import Publication
 
@@ -16,37 +17,52 @@ def decide_publication(person: Person, on: LawOn, policy: Policy | None = None) 
     key = ("publication", person, policy)
     found = on.decisions.get(key)
     if found is None:
-        findings = list(publication_findings(person, on.holds(person.claims), on.claiming(person.claims), on))
+        findings = publication_findings(person.consents, *on.held(person.claims), on)
         if not findings:
             sentence = "No law in the packs claims this person."
-            findings = [silence(NO_CLAIM, Country(""), sentence, _own_act(person, NO_CLAIM))]
+            findings = [silence(NO_CLAIM, Country(""), sentence, _own_act(person.consents, NO_CLAIM))]
         found = remember(on.decisions, key, combine(findings, policy))
     return found
 
 
 def publication_findings(
-    person: Person, holds: Mapping[Country, Hold], countries: tuple[Country, ...], on: LawOn
-) -> Iterator[Finding]:
-    """What the law of each jurisdiction says; where it says nothing, the person's own act is still needed."""
-    spoken = set()
-    for place, hold in holds.items():
-        for article in on.rules(place, Publication):
-            rule = article.rule
-            assert isinstance(rule, Publication)  # noqa: S101 - `on.rules` was asked for this kind
-            if not covers_person(rule.subject, hold, here=hold is Hold.NONE):
-                continue
-            spoken.add(place)
-            missing = open_gates(rule.asks, lambda ask, name=rule.id: missing_consent(ask, name, person.consents))  # type: ignore[misc]
-            verdict = article.verdict(rule.unmet if missing else rule.answer)
-            yield article.finding(verdict, missing=missing)
+    consents: frozenset[str], holds: Mapping[Country, int], countries: tuple[Country, ...], on: LawOn
+) -> list[Finding]:
+    """What the law of each jurisdiction says; where it says nothing, the person's own act is still needed.
+
+    A jurisdiction that holds by nothing is one where the data stands.
+    """
+    found = [
+        _judged(article, consents, on)
+        for place, hold in holds.items()
+        for article in on.rules(place, Publication)
+        if article.covers(hold, hold == NONE)
+    ]
+    spoken = {finding.jurisdiction for finding in found}
     for country in countries:
-        if not spoken.intersection(on.group(country)):
+        if spoken.isdisjoint(on.group(country)):
             sentence = f"The packs say nothing of publication under the law of {country}."
-            yield silence(SILENT_PUBLICATION, country, sentence, _own_act(person, SILENT_PUBLICATION))
+            found.append(silence(SILENT_PUBLICATION, country, sentence, _own_act(consents, SILENT_PUBLICATION)))
+    return found
 
 
-def _own_act(person: Person, question: str) -> tuple[Missing, ...]:
+def _judged(article: Compiled, consents: frozenset[str], on: LawOn) -> Finding:
+    key = (article, consents)
+    found = on.findings.get(key)
+    if found is None:
+        found = remember(on.findings, key, _judge(article, consents))
+    return found
+
+
+def _judge(article: Compiled, consents: frozenset[str]) -> Finding:
+    rule = article.rule
+    assert isinstance(rule, Publication)  # noqa: S101 - `on.rules` was asked for this kind
+    missing = open_gates(rule.asks, lambda ask: missing_consent(ask, rule.id, consents))
+    return article.finding(article.verdict(rule.unmet if missing else rule.answer), missing=missing)
+
+
+def _own_act(consents: frozenset[str], question: str) -> tuple[Missing, ...]:
     """Nothing is public until its author makes it so, whatever the law of the place."""
-    if PUBLICATION in person.consents:
+    if PUBLICATION in consents:
         return ()
     return (Missing(kind="consent", what=PUBLICATION, rule=question),)

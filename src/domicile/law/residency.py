@@ -6,7 +6,7 @@ from itertools import chain
 from msgspec import Struct
 
 from domicile.ids import Country
-from domicile.law.compiled import Compiled, LawOn, covers_person, remember
+from domicile.law.compiled import Compiled, LawOn, remember
 from domicile.law.decision import Conflict, Decision, Verdict
 from domicile.law.facts import Basis, Operator, Person
 from domicile.law.finding import Finding, combine, silence
@@ -91,11 +91,12 @@ def _findings(person: Person, candidate: Country, on: LawOn, operator: Operator 
     if not person.claims:
         return [silence(NO_CLAIM, candidate, "No law in the packs claims this person.")]
     found: list[Finding] = []
-    for place, hold in on.holds(person.claims).items():
-        articles = (a for a in on.rules(place, Residency) if covers_person(a.rule.subject, hold) and binds(a, operator))
+    held = on.held(person.claims)
+    for place, hold in held.holds.items():
+        articles = (a for a in on.rules(place, Residency) if a.covers(hold) and binds(a, operator))
         found.extend(_judge(article, candidate, on) for article in articles)
     spoken = {finding.jurisdiction for finding in found}
-    for country in on.claiming(person.claims):
+    for country in held.countries:
         group = on.group(country)
         if not group:
             found.append(silence(NO_PACK, country, f"There is no pack for {country}; its law is not known here."))

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from domicile.ids import Country
-from domicile.law.compiled import Compiled, LawOn, covers_person, remember
+from domicile.law.compiled import Compiled, LawOn, remember
 from domicile.law.decision import Citation, Conflict, Decision, Missing, Verdict
-from domicile.law.facts import Basis, Claim, Hold, Person
+from domicile.law.facts import Basis, Claim, Person
 from domicile.law.finding import Finding, combine, missing_consent, open_gates, silence
 from domicile.law.policy import AGE_NOT_ASKED, SILENT_SIGNUP, Policy
 from domicile.law.rule import Age, Gates, Publication, SignUp, Transfer
@@ -51,7 +51,7 @@ class SignupDecision(Struct, frozen=True, kw_only=True):
 
 def decide_signup(person: Person, country: Country, on: LawOn, policy: Policy | None = None) -> SignupDecision:
     """What the law of `country`, where the data is collected, and of the person's other claims asks of a sign-up."""
-    holds = on.holds(person.claims | {Claim(country, Basis.COLLECTION)})
+    holds = on.held(person.claims | {Claim(country, Basis.COLLECTION)}).holds
     duties = tuple(_articles(SignUp, holds, on))
     ages = [article for article in _articles(Age, holds, on) if _age_binds(article, country, person)]
     key = ("signup", person, country, policy)
@@ -71,11 +71,11 @@ def decide_signup(person: Person, country: Country, on: LawOn, policy: Policy | 
 
 
 def _articles(
-    kind: type[SignUp] | type[Age] | type[Publication] | type[Transfer], holds: dict[Country, Hold], on: LawOn
+    kind: type[SignUp] | type[Age] | type[Publication] | type[Transfer], holds: dict[Country, int], on: LawOn
 ) -> Iterator[Compiled]:
     for place, hold in holds.items():
         for article in on.rules(place, kind):
-            if covers_person(article.rule.subject, hold):
+            if article.covers(hold):
                 yield article
 
 
@@ -118,7 +118,7 @@ def _of_age(article: Compiled, person: Person) -> Finding:
     return article.finding(article.verdict(rule.unmet), missing=missing)
 
 
-def _consents(holds: dict[Country, Hold], on: LawOn) -> Iterator[ConsentAsked]:
+def _consents(holds: dict[Country, int], on: LawOn) -> Iterator[ConsentAsked]:
     asking: dict[str, dict[Citation, None]] = {}
     for kind in (Publication, Transfer):
         for article in _articles(kind, holds, on):

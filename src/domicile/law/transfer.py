@@ -2,10 +2,11 @@
 
 from domicile.ids import Country
 from domicile.law.categories import covers
-from domicile.law.compiled import Compiled, LawOn, covers_person, remember
+from domicile.law.compiled import Compiled, LawOn, Ready, remember
 from domicile.law.decision import Decision, Missing, Verdict
-from domicile.law.facts import Crossing, Hold, Operator, Person, Safeguard
+from domicile.law.facts import Crossing, Operator, Person, Safeguard
 from domicile.law.finding import Finding, combine, missing_consent, open_gates, silence
+from domicile.law.hold import NONE
 from domicile.law.policy import DOMESTIC, NO_PACK, SILENT_CLAIM, SILENT_EXPORTER, Policy
 from domicile.law.publication import publication_findings
 from domicile.law.rule import Ask, Transfer
@@ -30,32 +31,42 @@ def decide_crossing(
 
 
 def _findings(person: Person, crossing: Crossing, operator: Operator, on: LawOn) -> tuple[Finding, ...]:
-    holds = on.holds(person.claims)
+    holds, claiming = on.held(person.claims)
     exporting = on.group(crossing.exporter)
-    if not set(exporting) <= holds.keys():
-        holds = {**dict.fromkeys(exporting, Hold.NONE), **holds}
+    if not holds.keys() >= set(exporting):
+        holds = {**dict.fromkeys(exporting, NONE), **holds}
     found = [
-        _judged(article, crossing, operator, person.consents, on)
+        _judged(ready, crossing, operator, person.consents, on)
         for place, hold in holds.items()
-        for article in _route(place, crossing, on)
-        if covers_person(article.rule.subject, hold, here=place in exporting) and binds(article, operator)
+        for ready in _ready(place, crossing, operator, on)
+        if ready.article.covers(hold, place in exporting)
     ]
-    countries = tuple(dict.fromkeys((crossing.exporter, *on.claiming(person.claims))))
+    countries = claiming if crossing.exporter in claiming else (crossing.exporter, *claiming)
     found += _silences({finding.jurisdiction for finding in found}, countries, crossing, on)
     if crossing.audience == "public":
-        found += publication_findings(person, holds, countries, on)
+        found += publication_findings(person.consents, holds, countries, on)
     return tuple(found)
 
 
-def _route(place: Country, crossing: Crossing, on: LawOn) -> tuple[Compiled, ...]:
-    """The rules of a jurisdiction that speak of this crossing, whoever the person; grounds come in by their rule."""
-    key = (place, crossing)
-    found = on.routes.get(key)
+def _ready(place: Country, crossing: Crossing, operator: Operator, on: LawOn) -> tuple[Ready, ...]:
+    """The rules of a jurisdiction that speak of this crossing and bind the operator; grounds come in by their rule."""
+    key = (place, crossing, operator)
+    found = on.ready.get(key)
     if found is None:
-        rules = on.rules(place, Transfer)
-        matching = (rule for rule in rules if _speaks(rule, crossing, on) and not _transfer(rule).ground_for)
-        found = remember(on.routes, key, tuple(matching))
+        articles = (a for a in on.rules(place, Transfer) if not _transfer(a).ground_for)
+        speaking = (a for a in articles if binds(a, operator) and _speaks(a, crossing, on))
+        found = remember(on.ready, key, tuple(Ready(article, _asked(article, on)) for article in speaking))
     return found
+
+
+def _asked(article: Compiled, on: LawOn) -> frozenset[str]:
+    """The consents that a rule or one of its grounds asks for."""
+    rules = [article, *(a for a in on.rules(article.jurisdiction, Transfer) if _grounds(a, article))]
+    return frozenset(ask.consent for a in rules for gate in _transfer(a).asks for ask in gate if ask.consent)
+
+
+def _grounds(ground: Compiled, article: Compiled) -> bool:
+    return _transfer(ground).ground_for == article.rule.id
 
 
 def _transfer(article: Compiled) -> Transfer:
@@ -76,11 +87,11 @@ def _speaks(article: Compiled, crossing: Crossing, on: LawOn) -> bool:
     )
 
 
-def _judged(article: Compiled, crossing: Crossing, operator: Operator, consents: frozenset[str], on: LawOn) -> Finding:
-    key = (article, crossing, operator, consents)
-    found = on.findings.get(key)
+def _judged(ready: Ready, crossing: Crossing, operator: Operator, consents: frozenset[str], on: LawOn) -> Finding:
+    given = consents & ready.consents
+    found = ready.findings.get(given)
     if found is None:
-        found = remember(on.findings, key, _judge(article, crossing, operator, consents, on))
+        found = ready.findings[given] = _judge(ready.article, crossing, operator, given, on)
     return found
 
 
@@ -101,7 +112,7 @@ def _grounded(
     grounds = [
         (_unmet(ground, crossing, operator, consents, on), ground)
         for ground in on.rules(article.jurisdiction, Transfer)
-        if _transfer(ground).ground_for == article.rule.id and _speaks(ground, crossing, on)
+        if _grounds(ground, article) and _speaks(ground, crossing, on)
     ]
     met = [ground for missing, ground in grounds if not missing]
     if met:
@@ -157,8 +168,7 @@ def _silences(spoken: set[Country], countries: tuple[Country, ...], crossing: Cr
     found = []
     for country in countries:
         group = on.group(country)
-        what = f"{crossing.category} by {crossing.act.value} from {crossing.exporter} to {crossing.importer}"
-        if spoken.intersection(group):
+        if not spoken.isdisjoint(group):
             continue
         if country == crossing.exporter == crossing.importer:
             found.append(silence(DOMESTIC, country, f"No border is crossed inside {country}."))
@@ -166,5 +176,6 @@ def _silences(spoken: set[Country], countries: tuple[Country, ...], crossing: Cr
             found.append(silence(NO_PACK, country, f"There is no pack for {country}; its law is not known here."))
         else:
             question = SILENT_EXPORTER if country == crossing.exporter else SILENT_CLAIM
+            what = f"{crossing.category} by {crossing.act.value} from {crossing.exporter} to {crossing.importer}"
             found.append(silence(question, country, f"The packs say nothing under the law of {country} of {what}."))
     return found
