@@ -161,9 +161,12 @@ def _checked(config: Config, file: Path | None) -> Config:
         raise Misconfigured(f"{where}: at least one site is needed")
     if config.default_site is not None and config.default_site not in names:
         raise Misconfigured(f"{where}: default_site {config.default_site!r} is not one of {', '.join(names)}")
-    for place in (*config.sites, config.hub):
+    places: list[SiteConfig | HubConfig] = [*config.sites, config.hub]
+    for place in places:
         if place.dsn and not place.admin_dsn:
             raise Misconfigured(f"{where}: {place!r} has a dsn and needs an admin_dsn, of a role that owns the tables")
+    if len({bool(place.dsn) for place in places}) > 1:
+        raise Misconfigured(f"{where}: give a dsn for the hub and every site, or for none (all embedded)")
     if not 0 < config.port < 65536:
         raise Misconfigured(f"{where}: port {config.port} is not between 1 and 65535")
     return config

@@ -7,7 +7,7 @@ tables and constraints leave this module, never the message.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection, pq, sql
@@ -40,7 +40,9 @@ _json_codec()
 def translate(error: psycopg.Error) -> DomicileError:
     """The driver's error as one of ours, without the values that the server's message may quote."""
     state = error.sqlstate or ""
-    where = ".".join(part for part in (error.diag.schema_name, error.diag.table_name, error.diag.constraint_name) if part)
+    where = ".".join(
+        part for part in (error.diag.schema_name, error.diag.table_name, error.diag.constraint_name) if part
+    )
     detail = f"PostgreSQL {state or type(error).__name__} {where}".strip()
     if state == FENCED:
         return NotResident(detail)
@@ -60,11 +62,11 @@ class Session:
         self._connection = connection
 
     async def fetch(self, query: str, params: Params | None = None) -> list[Row]:
-        cursor = await self._connection.execute(_trusted(query), params, binary=True)
+        cursor = await self._connection.execute(query, params, binary=True)
         return await cursor.fetchall()
 
     async def one(self, query: str, params: Params | None = None) -> Row | None:
-        cursor = await self._connection.execute(_trusted(query), params, binary=True)
+        cursor = await self._connection.execute(query, params, binary=True)
         return await cursor.fetchone()
 
     async def value(self, query: str, params: Params | None = None) -> Any:
@@ -73,16 +75,16 @@ class Session:
 
     async def execute(self, query: str, params: Params | None = None) -> int:
         """Run a statement; the number of rows it touched."""
-        cursor = await self._connection.execute(_trusted(query), params)
+        cursor = await self._connection.execute(query, params)
         return cursor.rowcount
 
     async def send(self, query: str, params: Params | None = None) -> psycopg.AsyncCursor[Row]:
         """Queue a statement in a pipeline; fetch from the cursor later."""
-        return await self._connection.execute(_trusted(query), params, binary=True)
+        return await self._connection.execute(query, params, binary=True)
 
     async def execute_many(self, query: str, rows: Iterable[Params]) -> None:
         async with self._connection.cursor() as cursor:
-            await cursor.executemany(_trusted(query), rows)
+            await cursor.executemany(query, rows)
 
     async def copy_in(self, table: sql.Composable, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """COPY rows into a table, in text form; returns how many."""
@@ -98,10 +100,6 @@ class Session:
     async def pipeline(self) -> AsyncIterator[None]:
         async with self._connection.pipeline():
             yield
-
-
-def _trusted(query: str) -> LiteralString | sql.Composable:
-    return query if isinstance(query, sql.Composable) else cast(LiteralString, query)
 
 
 class Database:
@@ -155,7 +153,7 @@ class Database:
     async def transaction(self, begin: str = "BEGIN") -> AsyncIterator[Session]:
         """A transaction that commits when the block ends and rolls back when it raises."""
         async with self._connection() as connection:
-            await connection.execute(_trusted(begin))
+            await connection.execute(begin)
             try:
                 yield Session(connection)
             except BaseException:
@@ -175,5 +173,5 @@ class Database:
     async def run(self, query: str, params: Params | None = None) -> list[Row]:
         """One statement in a transaction of its own; its rows, if it has any."""
         async with self._connection() as connection:
-            cursor = await connection.execute(_trusted(query), params, binary=True)
+            cursor = await connection.execute(query, params, binary=True)
             return await cursor.fetchall() if cursor.description else []

@@ -19,7 +19,7 @@ CREATE TABLE claim (kind text, digest bytea, member_id bigint NOT NULL, token by
 CREATE INDEX claim_member ON claim (member_id);
 CREATE TABLE interest (site text, member_id bigint, PRIMARY KEY (site, member_id));
 CREATE INDEX interest_member ON interest (member_id);
-CREATE TABLE feed_head (only boolean PRIMARY KEY DEFAULT true CHECK (only), number bigint NOT NULL);
+CREATE TABLE feed_head (single boolean PRIMARY KEY DEFAULT true CHECK (single), number bigint NOT NULL);
 INSERT INTO feed_head VALUES (true, 0);
 CREATE TABLE feed (number bigint PRIMARY KEY, member_id bigint NOT NULL, site text, epoch integer NOT NULL);
 CREATE TABLE app (client_id text PRIMARY KEY, registration bytea NOT NULL, registered_at timestamptz NOT NULL DEFAULT now());
@@ -86,7 +86,8 @@ class Directory:
                 if taken:
                     raise _Taken(taken)
                 await hub.execute(
-                    "INSERT INTO home (member_id, site, epoch) VALUES (%s, %s, 1) ON CONFLICT DO NOTHING", (member, site)
+                    "INSERT INTO home (member_id, site, epoch) VALUES (%s, %s, 1) ON CONFLICT DO NOTHING",
+                    (member, site),
                 )
         except _Taken as error:
             return error.kinds
@@ -111,9 +112,7 @@ class Directory:
     async def homes(self, members: Iterable[MemberId], asker: SiteName | None = None) -> dict[MemberId, Home]:
         """Where these members live; who is missing is unknown or erased. The asker will hear of later changes."""
         wanted = sorted(set(members))
-        rows = await self.database.run(
-            "SELECT member_id, site, epoch FROM home WHERE member_id = ANY (%s)", (wanted,)
-        )
+        rows = await self.database.run("SELECT member_id, site, epoch FROM home WHERE member_id = ANY (%s)", (wanted,))
         if asker and rows:
             await self.database.run(
                 "INSERT INTO interest SELECT %s, unnest(%s::bigint[]) ON CONFLICT DO NOTHING",
@@ -135,9 +134,9 @@ class Directory:
                 " OR EXISTS (SELECT FROM interest i WHERE i.site = %(site)s AND i.member_id = f.member_id) ORDER BY number",
                 {"after": number, "limit": limit, "site": site},
             )
-            up_to = await head.fetchone()
+            up_to = (await head.fetchall())[0][0]
             rows = await entries.fetchall()
-        return [FeedEntry(r.number, MemberId(r.member_id), _home(r) if r.site else None) for r in rows], up_to[0]
+        return [FeedEntry(r.number, MemberId(r.member_id), _home(r) if r.site else None) for r in rows], up_to
 
     async def move(self, member: MemberId, was: Home, to: SiteName) -> Home:
         """Change a home and raise its epoch, only if it still is what the caller believes. Raises Conflict."""
@@ -170,7 +169,8 @@ class Directory:
     async def add_app(self, client_id: str, registration: bytes) -> None:
         """An app registration is a network row: about nobody, and the same at every site."""
         await self.database.run(
-            "INSERT INTO app (client_id, registration) VALUES (%s, %s) ON CONFLICT DO NOTHING", (client_id, registration)
+            "INSERT INTO app (client_id, registration) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            (client_id, registration),
         )
 
     async def find_app(self, client_id: str) -> bytes | None:

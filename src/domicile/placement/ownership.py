@@ -17,8 +17,17 @@ from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, PrimaryKeyConstraint, SmallInteger, String, Table
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 from domicile.errors import Misconfigured
 
@@ -202,11 +211,15 @@ def _check_owned(table: Table, homes: list[Column[Any]]) -> Iterator[Problem]:
             if not columns or columns[0] != owner.name:
                 word = "primary key" if isinstance(constraint, PrimaryKeyConstraint) else "unique constraint"
                 listed = ", ".join(columns) or "none"
-                yield Problem(table.fullname, None, f"its {word} ({listed}) does not begin with the owner, {owner.name}")
+                yield Problem(
+                    table.fullname, None, f"its {word} ({listed}) does not begin with the owner, {owner.name}"
+                )
     for index in table.indexes:
         first = next(iter(index.columns), None)
         if index.unique and (first is None or first.name != owner.name):
-            yield Problem(table.fullname, None, f"unique index {index.name} does not begin with the owner, {owner.name}")
+            yield Problem(
+                table.fullname, None, f"unique index {index.name} does not begin with the owner, {owner.name}"
+            )
     yield from _check_foreign_keys(table, owner)
     for column in table.columns:
         if _is_local_sequence(column):
@@ -223,7 +236,9 @@ def _check_foreign_keys(table: Table, owner: Column[Any]) -> Iterator[Problem]:
         parent = table.metadata.tables.get(target)
         if target == ROOT:
             if [element.parent.name for element in elements] != [owner.name]:
-                yield Problem(table.fullname, elements[0].parent.name, "points to another member; use remote(), not a key")
+                yield Problem(
+                    table.fullname, elements[0].parent.name, "points to another member; use remote(), not a key"
+                )
         elif parent is not None and kind_of(parent) == "owned":
             parent_homes = [column.name for column in _home_columns(parent)]
             if elements[0].parent.name != owner.name or [target_column] != parent_homes:
@@ -233,7 +248,9 @@ def _check_foreign_keys(table: Table, owner: Column[Any]) -> Iterator[Problem]:
                     f"the foreign key to {target} could cross sites; begin it with the owner on both sides",
                 )
         elif parent is not None and kind_of(parent) == "site":
-            yield Problem(table.fullname, elements[0].parent.name, f"{target} stays at its site; a move would break this")
+            yield Problem(
+                table.fullname, elements[0].parent.name, f"{target} stays at its site; a move would break this"
+            )
 
 
 def _check_unowned(table: Table, kind: Kind) -> Iterator[Problem]:
@@ -242,7 +259,9 @@ def _check_unowned(table: Table, kind: Kind) -> Iterator[Problem]:
         if category and kind == "network":
             yield Problem(table.fullname, column.name, "personal data in a network table, whose rows are about nobody")
         elif category and not table.info.get("domicile.retention"):
-            yield Problem(table.fullname, column.name, "personal data where nobody owns the row; local() needs retention")
+            yield Problem(
+                table.fullname, column.name, "personal data where nobody owns the row; local() needs retention"
+            )
 
 
 def _check_column(table: Table, column: Column[Any]) -> Iterator[Problem]:
@@ -262,8 +281,14 @@ def _is_local_sequence(column: Column[Any]) -> bool:
     whole = isinstance(column.type, Integer | BigInteger | SmallInteger)
     alone = len(column.table.primary_key.columns) == 1 and column.primary_key
     sequence = column.default is not None and getattr(column.default, "is_sequence", False)
-    return bool(sequence) or (whole and not column.foreign_keys and (column.autoincrement is True or bool(
-        alone and column.autoincrement == "auto" and column.info.get("domicile.home") is None)))
+    return bool(sequence) or (
+        whole
+        and not column.foreign_keys
+        and (
+            column.autoincrement is True
+            or bool(alone and column.autoincrement == "auto" and column.info.get("domicile.home") is None)
+        )
+    )
 
 
 _PERSONAL_NAMES = {

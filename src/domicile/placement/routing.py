@@ -201,9 +201,7 @@ class Router:
         self._hints[member] = home
 
     @contextlib.asynccontextmanager
-    async def _reader(
-        self, site: Site, members: Mapping[MemberId, int]
-    ) -> AsyncIterator[tuple[SiteReader, Residents]]:
+    async def _reader(self, site: Site, members: Mapping[MemberId, int]) -> AsyncIterator[tuple[SiteReader, Residents]]:
         async with site.app.snapshot() as session:
             found = await session.fetch(
                 "SELECT r.member_id, r.epoch FROM unnest(%s::bigint[], %s::int[]) AS asked (member_id, epoch)"

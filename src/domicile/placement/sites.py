@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from domicile.config import Config, SiteConfig
+from domicile.config import Config, HubConfig, SiteConfig
 from domicile.database import Database, conninfo_to_dict, make_conninfo
 from domicile.errors import Misconfigured
 from domicile.ids import Country, SiteName, country_of_site
@@ -86,14 +86,14 @@ def superuser_conninfo(server: Server, database: str | None = None) -> str:
     )
 
 
-def configured_credentials(site: SiteConfig) -> Credentials:
+def configured_credentials(site: SiteConfig | HubConfig) -> Credentials:
     """The operator's own DSNs, each switched to the role it may use."""
     assert site.dsn and site.admin_dsn  # config refuses one without the other
     return Credentials(
         make_conninfo(site.admin_dsn, options=f"-c role={OWNER_ROLE}"),
         make_conninfo(site.dsn, options=f"-c role={APP_ROLE}"),
-        make_conninfo(site.import_dsn or site.admin_dsn, options=f"-c role={IMPORT_ROLE}"),
-        make_conninfo(site.audit_dsn or site.admin_dsn, options=f"-c role={AUDIT_ROLE}"),
+        make_conninfo(getattr(site, "import_dsn", None) or site.admin_dsn, options=f"-c role={IMPORT_ROLE}"),
+        make_conninfo(getattr(site, "audit_dsn", None) or site.admin_dsn, options=f"-c role={AUDIT_ROLE}"),
     )
 
 
@@ -102,7 +102,7 @@ async def prepare_server(server: Server, credentials: Credentials) -> None:
     admin = Database(server.name, superuser_conninfo(server), size=1, wait_s=60)
     await admin.open()
     try:
-        if await admin.run("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)):
+        if await admin.run("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)):
             return
         for statement in roles_sql():
             await admin.run(statement)
@@ -168,9 +168,10 @@ async def check_server(name: str, database: Database) -> None:
         )
     )[0]
     if may.super or may.owns:
-        raise Misconfigured(f"{name}: dsn connects as a superuser or as the tables' owner, who could switch the fence off")
+        raise Misconfigured(
+            f"{name}: dsn connects as a superuser or as the tables' owner, who could switch the fence off"
+        )
 
 
 def new_token() -> bytes:
     return secrets.token_bytes(32)
-

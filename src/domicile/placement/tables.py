@@ -29,7 +29,9 @@ STATES = ("pending", "home", "leaving", "arriving", "moved")
 
 def owner(name: str = "member_id") -> Column[int]:
     """The first column of an owned table's key: the member whose row it is."""
-    return Column(name, BigInteger, ForeignKey("resident.member_id"), primary_key=True, autoincrement=False, info=home())
+    return Column(
+        name, BigInteger, ForeignKey("resident.member_id"), primary_key=True, autoincrement=False, info=home()
+    )
 
 
 def number(name: str, *, key: bool = False, null: bool = False) -> Column[int]:

@@ -1,0 +1,237 @@
+"""The one door. Nothing else reads another site.
+
+The reader's site asks, the home site decides. A request names no reader unless visibility needs it. Every answer lists
+members who are no longer at home there; the asker then asks the hub and tries once more. A site that does not answer
+is reported as missing, never as empty.
+"""
+
+import asyncio
+from collections import Counter as Tally
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from domicile.border.licence import Counter, Licence, View, mask
+from domicile.border.persons import PERSONS, read_person
+from domicile.border.safeguards import ON_FILE, in_force
+from domicile.database import Row
+from domicile.errors import Unavailable
+from domicile.ids import Country, MemberId, SiteName, country_of_site
+from domicile.law.compiled import Law
+from domicile.law.facts import Act, Operator, Person
+from domicile.law.policy import Policy
+from domicile.placement.directory import Home
+from domicile.placement.routing import Clock, Router, SiteReader
+from domicile.transport.exchange import Exchange, decode, encode
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+R = TypeVar("R", bound=msgspec.Struct)
+
+PATIENCE_S = 3.0
+
+
+class Ask(msgspec.Struct, array_like=True):
+    """A question at the door. `members` and `epochs` are parallel; empty means whoever lives there."""
+
+    view: str
+    act: Act
+    importer: SiteName
+    members: list[MemberId]
+    epochs: list[int]
+    question: msgspec.Raw
+
+
+class Answer(msgspec.Struct, array_like=True):
+    """Masked items, who is not at home there, and how many items may not cross at all."""
+
+    items: list[msgspec.Raw]
+    gone: list[MemberId]
+    refused: int
+
+
+@dataclass
+class Seen(Generic[R]):
+    """What came back from all the sites asked: the items, and what the page must say is missing.
+
+    `missing` sites did not answer; `refused` items may not cross at all; `unknown` members are erased or nowhere.
+    """
+
+    items: list[R] = field(default_factory=list)
+    missing: set[SiteName] = field(default_factory=set)
+    refused: int = 0
+    unknown: set[MemberId] = field(default_factory=set)
+
+    @property
+    def complete(self) -> bool:
+        return not self.missing
+
+
+class Door:
+    """The border of every site this process serves. `views` are what can be asked for, by name."""
+
+    def __init__(self, router: Router, exchange: Exchange, law: Law, policy: Policy, clock: Clock) -> None:
+        self.router = router
+        self.exchange = exchange
+        self.law = law
+        self.policy = policy
+        self.clock = clock
+        self.tally: Tally[tuple[SiteName, date, Country, str, str, str]] = Tally()
+        self._views: dict[str, View[Any, Any]] = {}
+        self._counters: dict[SiteName, tuple[date, tuple[Row, ...], Counter]] = {}
+
+    def open_view(self, view: View[Any, Any]) -> None:
+        """Let something be asked for across borders."""
+        self._views[view.name] = view
+
+    def open_site(self, site: SiteName) -> None:
+        """Answer for a site of this process."""
+
+        async def serve(body: bytes) -> bytes:
+            return encode(await self._serve(site, decode(body, Ask)))
+
+        self.exchange.serve(site, "door", serve)
+
+    async def look(
+        self, at: SiteName, view: View[Q, R], question: Q, members: Mapping[MemberId, Home], act: Act = Act.RELAY
+    ) -> Seen[R]:
+        """Items of these members, for a reader at site `at`, each asked of the member's home."""
+        seen: Seen[R] = Seen()
+        gone = await self._look_once(at, view, question, _by_site(members), act, seen)
+        if gone:
+            homes = await self.router.learn_routes(at, gone)
+            seen.unknown |= gone - homes.keys()
+            still = await self._look_once(at, view, question, _by_site(homes), act, seen)
+            seen.missing |= {homes[member].site for member in still}
+        return seen
+
+    async def look_everywhere(self, at: SiteName, sites: list[SiteName], view: View[Q, R], question: Q) -> Seen[R]:
+        """Items of whoever lives at these sites (public timelines, search)."""
+        seen: Seen[R] = Seen()
+        await self._look_once(at, view, question, {site: {} for site in sites}, Act.RELAY, seen)
+        return seen
+
+    async def _look_once(
+        self,
+        at: SiteName,
+        view: View[Q, R],
+        question: Q,
+        by_site: Mapping[SiteName, Mapping[MemberId, int]],
+        act: Act,
+        seen: Seen[R],
+    ) -> set[MemberId]:
+        """Ask every site at the same time; add to `seen`; return who was not at home where they were looked for."""
+        sites = list(by_site)
+        asked = (self._ask_one(at, site, view, question, by_site[site], act) for site in sites)
+        gone: set[MemberId] = set()
+        for site, answer in zip(sites, await asyncio.gather(*asked), strict=True):
+            if answer is None:
+                seen.missing.add(site)
+                continue
+            items, elsewhere, refused = answer
+            seen.items += items
+            seen.refused += refused
+            gone |= set(elsewhere)
+        return gone
+
+    async def _ask_one(
+        self, at: SiteName, site: SiteName, view: View[Q, R], question: Q, members: Mapping[MemberId, int], act: Act
+    ) -> tuple[list[R], list[MemberId], int] | None:
+        """One site's answer, or None when it cannot be reached."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                if site == at:
+                    return await self._look_at_home(site, view, question, members)
+                message = Ask(view.name, act, at, list(members), list(members.values()), msgspec.Raw(encode(question)))
+                answer = await self.exchange.ask(site, "door", message, Answer)
+                return [decode(bytes(item), view.item) for item in answer.items], answer.gone, answer.refused
+        except (Unavailable, TimeoutError):
+            return None
+
+    async def _look_at_home(
+        self, site: SiteName, view: View[Q, R], question: Q, members: Mapping[MemberId, int]
+    ) -> tuple[list[R], list[MemberId], int]:
+        """The reader's own site: the same view, and no border to cross."""
+        async with self.router.read_at(site, members) as (reader, residents):
+            return await view.fetch(reader, residents, question), list(residents.gone), 0
+
+    async def _serve(self, site: SiteName, ask: Ask) -> Answer:
+        """The home site's side: read, decide for each item, take out what may not cross, and only then answer."""
+        view = self._views[ask.view]
+        question = decode(bytes(ask.question), view.question)
+        members = dict(zip(ask.members, ask.epochs, strict=True))
+        async with self.router.read_at(site, members) as (reader, residents):
+            items = await view.fetch(reader, residents, question)
+            subjects = [view.subject(item) for item in items]
+            owners = sorted({owner for owner, _ in subjects})
+            persons, papers = await reader.fetch_all((PERSONS, (owners,)), (ON_FILE, None))
+        known = {MemberId(row.member_id): read_person(row) for row in persons}
+        counter = await self._counter(site, tuple(papers))
+        answer = Answer([], list(residents.gone), 0)
+        for item, (owner, audience) in zip(items, subjects, strict=True):
+            importer = country_of_site(ask.importer)
+            licence = counter.license(known[owner], importer, ask.act, view.sections, audience)
+            self._count(site, counter.on, importer, licence)
+            if licence.ids:
+                answer.items.append(msgspec.Raw(encode(mask(item, licence, view.sections))))
+            else:
+                answer.refused += 1
+        return answer
+
+    async def counter_at(self, reader: SiteReader) -> Counter:
+        """The desk of the reader's site, as it stands in the database now."""
+        return await self._counter(reader.site.name, tuple(await reader.fetch(ON_FILE)))
+
+    async def _counter(self, site: SiteName, papers: tuple[Row, ...]) -> Counter:
+        today = self.clock().date()
+        known = self._counters.get(site)
+        if known is not None and known[0] == today and known[1] == papers:
+            return known[2]
+        country = country_of_site(site)
+        operator = Operator(
+            safeguards=in_force(papers, today),
+            persons_since_january=((country, await self._persons_at(site)),),
+            policy=self.policy.name,
+        )
+        counter = Counter(country, today, self.law.on(today), operator, self.policy)
+        self._counters[site] = (today, papers, counter)
+        return counter
+
+    async def _persons_at(self, site: SiteName) -> int:
+        """How many persons' data may have left since 1 January: at most everybody here, by the planner's estimate."""
+        rows = await self.router.sites[site].app.run(
+            "SELECT greatest(reltuples, 0)::bigint AS n FROM pg_class WHERE oid = 'resident'::regclass"
+        )
+        return int(rows[0].n)
+
+    def _count(self, site: SiteName, on: date, importer: Country, licence: Licence) -> None:
+        for name, decision in licence.decisions:
+            verdict = "allowed" if decision.allowed else "refused"
+            self.tally[site, on, importer, name, verdict, " ".join(decision.rules)[:200]] += 1
+
+    async def write_tally(self) -> None:
+        """Add the counts of what was decided to the sites' tables: no member, no content, only rules and numbers."""
+        counted, self.tally = self.tally, Tally()
+        for (site, day, importer, category, verdict, rules), items in counted.items():
+            await self.router.sites[site].app.run(
+                "INSERT INTO crossing_tally VALUES (%s, %s, %s, %s, %s, %s)"
+                " ON CONFLICT (day, importer, category, verdict, rules)"
+                " DO UPDATE SET items = crossing_tally.items + EXCLUDED.items",
+                (day, importer, category, verdict, rules, items),
+            )
+
+    async def decide_ids(self, reader: SiteReader, person: Person, importer: Country) -> bool:
+        """May this member's opaque id be kept at a site in `importer`? (A follow, a favourite, a reply.)"""
+        if importer == country_of_site(reader.site.name):
+            return True
+        licence = (await self.counter_at(reader)).license(person, importer, Act.COPY, {}, "none")
+        return licence.ids
+
+
+def _by_site(members: Mapping[MemberId, Home]) -> dict[SiteName, dict[MemberId, int]]:
+    by_site: dict[SiteName, dict[MemberId, int]] = {}
+    for member, home in members.items():
+        by_site.setdefault(home.site, {})[member] = home.epoch
+    return by_site

@@ -1,0 +1,183 @@
+"""Halves of pairs on their way to the other member's home: a transactional outbox, delivered at least once.
+
+The sender's home writes the parcel in the same transaction as its own half. A parcel carries opaque ids and a version;
+the receiving half applies it only if the version is higher, so that repetition and disorder do no harm. The receiver
+checks that its member is at home, else answers `moved`, and the sender asks the hub.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Literal
+
+import msgspec
+import structlog
+
+from domicile.border.crossing import Door
+from domicile.border.persons import find_persons
+from domicile.database import Row
+from domicile.errors import DomicileError, NotFound, NotResident, Unavailable
+from domicile.ids import MemberId, SiteName, country_of_site, next_snowflake
+from domicile.placement.directory import Home
+from domicile.placement.routing import Router, SiteReader, SiteWriter
+from domicile.transport.exchange import Exchange, decode, encode
+
+log = structlog.get_logger("domicile.delivery")
+
+LONGEST_WAIT = timedelta(minutes=10)
+REFUSED_WAIT = timedelta(days=1)
+
+Receive = Callable[[SiteWriter, MemberId, bytes], Awaitable[bytes]]
+"""Apply a parcel from a sender at the recipient's home; the bytes are the answer to the sender."""
+Settle = Callable[[SiteWriter, MemberId, bytes], Awaitable[None]]
+"""Take the recipient's answer at the sender's home, in the transaction that removes the parcel."""
+
+
+class Parcel(msgspec.Struct, array_like=True):
+    """What arrives at the recipient's home."""
+
+    sender: MemberId
+    recipient: MemberId
+    epoch: int
+    kind: str
+    body: bytes
+
+
+class Receipt(msgspec.Struct, array_like=True):
+    """`applied` with an answer; `moved`: not at home there; `refused`: the receiver will never take it."""
+
+    outcome: Literal["applied", "moved", "refused"]
+    answer: bytes = b""
+
+
+async def post_parcel(writer: SiteWriter, recipient: MemberId, kind: str, body: msgspec.Struct) -> None:
+    """Put a half into the outbox, in the transaction that writes the truth."""
+    await writer.execute(
+        "INSERT INTO outbox (member_id, sequence, recipient, kind, body, not_before)"
+        " SELECT %s, greatest(%s, coalesce(max(sequence), 0) + 1), %s, %s, %s, %s FROM outbox WHERE member_id = %s",
+        (writer.member, next_snowflake(writer.now), recipient, kind, encode(body), writer.now, writer.member),
+    )
+
+
+class Deliverer:
+    """Empties outboxes. `flush(member)` right after a write; `deliver_due` from time to time for what is left."""
+
+    def __init__(self, router: Router, door: Door, exchange: Exchange) -> None:
+        self.router = router
+        self.door = door
+        self.exchange = exchange
+        self._receive: dict[str, Receive] = {}
+        self._settle: dict[str, Settle] = {}
+
+    def accept(self, kind: str, receive: Receive, settle: Settle | None = None) -> None:
+        """Say how parcels of a kind are applied, and what the sender does with the answer."""
+        self._receive[kind] = receive
+        if settle is not None:
+            self._settle[kind] = settle
+
+    def open_site(self, site: SiteName) -> None:
+        async def serve(body: bytes) -> bytes:
+            return encode(await self._serve(site, decode(body, Parcel)))
+
+        self.exchange.serve(site, "parcel", serve)
+
+    async def flush(self, member: MemberId) -> None:
+        """Deliver what this member has just sent; whatever cannot be delivered now waits in the outbox."""
+        home = await self.router.home_of(member)
+        rows = await self.router.sites[home.site].app.run(
+            "SELECT member_id, sequence, recipient, kind, body, attempts FROM outbox"
+            " WHERE member_id = %s AND not_before <= %s ORDER BY sequence LIMIT 200",
+            (member, self.router.clock()),
+        )
+        for row in rows:
+            await self._deliver(home.site, row)
+
+    async def deliver_due(self, site: SiteName, limit: int = 500) -> int:
+        """Deliver parcels of a site whose time has come; how many were tried."""
+        rows = await self.router.sites[site].app.run(
+            "SELECT member_id, sequence, recipient, kind, body, attempts FROM outbox"
+            " WHERE not_before <= %s ORDER BY not_before, member_id, sequence LIMIT %s",
+            (self.router.clock(), limit),
+        )
+        for row in rows:
+            await self._deliver(site, row)
+        return len(rows)
+
+    async def _deliver(self, site: SiteName, row: Row) -> None:
+        try:
+            receipt = await self._carry(site, row)
+        except NotFound:
+            receipt = Receipt("refused")  # an erased recipient: nobody will ever take it
+        except (Unavailable, TimeoutError):
+            await self._postpone(row, _wait(row.attempts))
+            return
+        except DomicileError as error:
+            log.warning("a parcel failed", kind=row.kind, detail=error.detail)
+            await self._postpone(row, _wait(row.attempts + 6))
+            return
+        if receipt is None:
+            await self._postpone(row, REFUSED_WAIT)
+            return
+        await self._settle_parcel(row, receipt)
+
+    async def _carry(self, site: SiteName, row: Row) -> Receipt | None:
+        """Take one parcel to the recipient's home; None when the border refuses the sender's id there."""
+        for ask_hub in (False, True):
+            home = await self.router.home_of(row.recipient, ask_hub=ask_hub)
+            if home.site != site and not await self._licensed(site, row, home):
+                return None
+            parcel = Parcel(row.member_id, row.recipient, home.epoch, row.kind, bytes(row.body))
+            async with asyncio.timeout(3):
+                receipt = await self.exchange.ask(home.site, "parcel", parcel, Receipt)
+            if receipt.outcome != "moved":
+                return receipt
+        raise NotResident("a parcel's recipient is on the move")
+
+    async def _licensed(self, site: SiteName, row: Row, home: Home) -> bool:
+        async def decide(reader: SiteReader) -> bool:
+            person = (await find_persons(reader, [row.member_id]))[row.member_id]
+            return await self.door.decide_ids(reader, person, country_of_site(home.site))
+
+        return await self.router.read(row.member_id, decide)
+
+    async def _settle_parcel(self, row: Row, receipt: Receipt) -> None:
+        async def settle(writer: SiteWriter) -> None:
+            taken = await writer.execute(
+                "DELETE FROM outbox WHERE member_id = %s AND sequence = %s", (row.member_id, row.sequence)
+            )
+            if taken and receipt.outcome == "applied" and row.kind in self._settle:
+                await self._settle[row.kind](writer, row.recipient, receipt.answer)
+
+        await self.router.transact(row.member_id, settle)
+
+    async def _postpone(self, row: Row, wait: timedelta) -> None:
+        async def postpone(writer: SiteWriter) -> None:
+            await writer.execute(
+                "UPDATE outbox SET attempts = attempts + 1, not_before = %s WHERE member_id = %s AND sequence = %s",
+                (writer.now + wait, row.member_id, row.sequence),
+            )
+
+        try:
+            await self.router.transact(row.member_id, postpone)
+        except Unavailable:
+            log.info("a parcel waits: its sender's site does not answer either")
+
+    async def _serve(self, site: SiteName, parcel: Parcel) -> Receipt:
+        receive = self._receive.get(parcel.kind)
+        if receive is None:
+            return Receipt("refused")
+
+        async def apply(writer: SiteWriter) -> bytes:
+            return await receive(writer, parcel.sender, parcel.body)
+
+        try:
+            answer = await self.router.transact_at(site, parcel.recipient, apply, epoch=parcel.epoch)
+        except NotResident:
+            return Receipt("moved")
+        except NotFound:
+            return Receipt("refused")  # what it refers to is gone; the truth's side will learn it by its own route
+        return Receipt("applied", answer)
+
+
+def _wait(attempts: int) -> timedelta:
+    return min(timedelta(seconds=2**attempts), LONGEST_WAIT)

@@ -1,0 +1,43 @@
+"""A member as the law sees them, from the rows at their home: claims and standing consents."""
+
+from collections.abc import Iterable
+
+from domicile.database import Row
+from domicile.ids import Country, MemberId
+from domicile.law.facts import Basis, Claim, Person
+from domicile.placement.routing import SiteReader
+
+# One row a member, so that it can travel in a pipeline beside the query whose owners it is about.
+PERSONS = """
+SELECT asked.member_id,
+  (SELECT array_agg(c.jurisdiction || ':' || c.basis || ':' || c.assumed::int ORDER BY 1)
+     FROM claim c WHERE c.member_id = asked.member_id) AS claims,
+  (SELECT array_agg(DISTINCT c.kind) FROM consent c
+     WHERE c.member_id = asked.member_id AND c.withdrawn_at IS NULL) AS consents
+FROM unnest(%s::bigint[]) AS asked (member_id)
+"""
+
+
+async def find_persons(reader: SiteReader, members: Iterable[MemberId]) -> dict[MemberId, Person]:
+    """The legal facts of members at home here."""
+    rows = await reader.fetch(PERSONS, (sorted(set(members)),))
+    return {MemberId(row.member_id): read_person(row) for row in rows}
+
+
+_seen: dict[tuple[tuple[str, ...], tuple[str, ...]], Person] = {}
+
+
+def read_person(row: Row) -> Person:
+    """Equal facts give one and the same object, so that decisions about them are looked up and not made again."""
+    key = (tuple(row.claims or ()), tuple(row.consents or ()))
+    person = _seen.get(key)
+    if person is None:
+        if len(_seen) > 10_000:
+            _seen.clear()
+        person = _seen[key] = Person(frozenset(map(_claim, key[0])), frozenset(key[1]))
+    return person
+
+
+def _claim(text: str) -> Claim:
+    jurisdiction, basis, assumed = text.split(":")
+    return Claim(Country(jurisdiction), Basis(basis), assumed == "1")

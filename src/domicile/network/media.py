@@ -1,0 +1,237 @@
+"""Pictures: read strictly, written anew without metadata, one store a site, named by hash under the member's id.
+
+Writing the pixels anew drops everything a camera adds (place, time, device). A file too large in bytes or pixels is
+refused before it is decoded. Readers abroad get files through the border, like everything else.
+"""
+
+import asyncio
+import hashlib
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from domicile.border.crossing import Door
+from domicile.border.licence import View
+from domicile.errors import InvalidInput, NotFound, Unavailable
+from domicile.ids import MemberId, SiteName, next_snowflake
+from domicile.law.facts import Audience
+from domicile.network.items import CONTENT, Picture, audience_of
+from domicile.network.names import clean_text
+from domicile.placement.routing import Residents, Router, SiteReader, SiteWriter
+
+FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+LARGEST = (1920, 1920)
+PREVIEW = (640, 640)
+AVATAR = (400, 400)
+HEADER = (1500, 500)
+
+
+class FileAsked(msgspec.Struct, array_like=True):
+    """One file of the one member asked for, by digest."""
+
+    digest: str
+
+
+class FileItem(msgspec.Struct, array_like=True):
+    """A file of a member's; its visibility is the post's, 0 for an avatar or header."""
+
+    member: MemberId
+    visibility: int
+    mime: str
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A picture written anew."""
+
+    content: bytes
+    mime: str
+    width: int
+    height: int
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Media:
+    router: Router
+    door: Door
+    most_bytes: int
+    most_pixels: int
+
+    async def upload(self, member: MemberId, raw: bytes, description: str = "") -> Picture:
+        """Take a picture for a post that is yet to be written. Raises InvalidInput for anything else."""
+        words = clean_text("description", description, 1500)
+        whole = await asyncio.to_thread(self._encode, raw, LARGEST)
+        small = await asyncio.to_thread(self._encode, whole.content, PREVIEW)
+        meta = {"original": _size(whole), "small": _size(small)}
+
+        async def write(writer: SiteWriter) -> int:
+            for picture in (whole, small):
+                await asyncio.to_thread(_store, writer.site.media, member, picture)
+            last = await writer.value("SELECT max(media_id) FROM media WHERE member_id = %s", (member,))
+            number = next_snowflake(writer.now, int(str(last or 0)))
+            await writer.execute(
+                "INSERT INTO media (member_id, media_id, digest, preview, mime, bytes, meta, description, created_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                (
+                    *(member, number, whole.digest, small.digest, whole.mime, len(whole.content)),
+                    *(msgspec.json.encode(meta).decode(), words, writer.now),
+                ),
+            )
+            return number
+
+        number = await self.router.transact(member, write)
+        return Picture(number, whole.digest, small.digest, whole.mime, words, meta)
+
+    async def store_portrait(self, member: MemberId, raw: bytes, size: tuple[int, int]) -> str:
+        """Keep an avatar or header; returns the digest by which the profile names it."""
+        picture = await asyncio.to_thread(self._encode, raw, size, True)
+
+        async def write(writer: SiteWriter) -> None:
+            await asyncio.to_thread(_store, writer.site.media, member, picture)
+
+        await self.router.transact(member, write)
+        return picture.digest
+
+    async def show(self, member: MemberId, media_id: int) -> Picture:
+        """One of the member's own uploads. Raises NotFound."""
+
+        async def read(reader: SiteReader) -> Picture | None:
+            row = await reader.one("SELECT * FROM media WHERE member_id = %s AND media_id = %s", (member, media_id))
+            return Picture(row.media_id, row.digest, row.preview, row.mime, row.description, row.meta) if row else None
+
+        found = await self.router.read(member, read)
+        if found is None:
+            raise NotFound("no such upload of this member")
+        return found
+
+    async def describe(self, member: MemberId, media_id: int, description: str) -> Picture:
+        """Change what a picture is said to show."""
+        words = clean_text("description", description, 1500)
+
+        async def write(writer: SiteWriter) -> None:
+            done = await writer.execute(
+                "UPDATE media SET description = %s WHERE member_id = %s AND media_id = %s", (words, member, media_id)
+            )
+            if not done:
+                raise NotFound("no such upload of this member")
+
+        await self.router.transact(member, write)
+        return await self.show(member, media_id)
+
+    async def fetch(self, member: MemberId, digest: str, *, at: SiteName) -> tuple[bytes, str]:
+        """A file and its type for a reader at a site. Raises NotFound where it may not be shown."""
+        homes = {member: await self.router.home_of(member)}
+        seen = await self.door.look(at, FILE, FileAsked(digest), homes)
+        item = next(iter(seen.items), None)
+        if item is None and seen.missing:
+            raise Unavailable("the home of a file does not answer")
+        if item is None or item.content is None:
+            raise NotFound("no such file, or not here")
+        return item.content, item.mime
+
+    def _encode(self, raw: bytes, size: tuple[int, int], crop: bool = False) -> Encoded:
+        if len(raw) > self.most_bytes:
+            raise InvalidInput(f"Validation failed: File is too large (maximum is {self.most_bytes >> 20} MiB)")
+        try:
+            with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+                return self._redraw(raw, size, crop)
+        except InvalidInput:
+            raise
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError):
+            raise InvalidInput("Validation failed: File is not a readable JPEG, PNG or WebP picture") from None
+
+    def _redraw(self, raw: bytes, size: tuple[int, int], crop: bool) -> Encoded:
+        with Image.open(io.BytesIO(raw), formats=list(FORMATS)) as opened:
+            if opened.width * opened.height > self.most_pixels:
+                raise InvalidInput(f"Validation failed: File has more than {self.most_pixels} pixels")
+            kind = opened.format or "PNG"
+            picture = ImageOps.exif_transpose(opened).convert(
+                "RGBA" if kind != "JPEG" and _has_alpha(opened) else "RGB"
+            )
+        if crop:
+            picture = ImageOps.fit(picture, size)
+        picture.thumbnail(size)
+        bare = Image.new(picture.mode, picture.size)
+        bare.paste(picture)
+        out = io.BytesIO()
+        bare.save(out, kind, **({"quality": 85} if kind != "PNG" else {"optimize": False}))
+        return Encoded(out.getvalue(), FORMATS[kind], *bare.size)
+
+
+def _has_alpha(picture: Image.Image) -> bool:
+    return picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+
+
+def _size(picture: Encoded) -> dict[str, Any]:
+    return {
+        "width": picture.width,
+        "height": picture.height,
+        "size": f"{picture.width}x{picture.height}",
+        "aspect": picture.width / picture.height,
+    }
+
+
+def media_file(root: Path, member: MemberId, digest: str) -> Path:
+    """Where a file lies; digests are checked to be hexadecimal, so that no name leads elsewhere."""
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise NotFound("not a digest")
+    return root / str(member) / digest[:2] / digest
+
+
+def _store(root: Path, member: MemberId, picture: Encoded) -> None:
+    """Write a file so that it is whole or absent after a crash."""
+    file = media_file(root, member, picture.digest)
+    if file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = file.with_suffix(f".{os.getpid()}.part")
+    with draft.open("wb") as out:
+        out.write(picture.content)
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(file)
+
+
+async def _fetch_file(reader: SiteReader, residents: Residents, asked: FileAsked) -> list[FileItem]:
+    if not residents.here:
+        return []
+    member = next(iter(residents.here))
+    row = await reader.one(
+        "SELECT m.mime, coalesce(p.visibility, 0) AS visibility FROM media m"
+        " LEFT JOIN post p ON p.author_id = m.member_id AND p.post_id = m.post_id"
+        " WHERE m.member_id = %(member)s AND %(digest)s IN (m.digest, m.preview)"
+        " UNION ALL SELECT NULL, 0 FROM account WHERE member_id = %(member)s AND %(digest)s IN (avatar, header) LIMIT 1",
+        {"member": member, "digest": asked.digest},
+    )
+    if row is None:
+        return []
+    file = media_file(reader.site.media, member, asked.digest)
+    try:
+        content = await asyncio.to_thread(file.read_bytes)
+    except FileNotFoundError:
+        return []
+    return [FileItem(member, row.visibility, row.mime or _sniff(content), content)]
+
+
+def _sniff(content: bytes) -> str:
+    if content.startswith(b"\x89PNG"):
+        return "image/png"
+    return "image/webp" if content[8:12] == b"WEBP" else "image/jpeg"
+
+
+def _subject(item: FileItem) -> tuple[MemberId, Audience]:
+    return item.member, audience_of(item.visibility)
+
+
+FILE = View("file", FileAsked, FileItem, _fetch_file, _subject, {"content": CONTENT})

@@ -1,0 +1,416 @@
+"""Members: sign-up in three steps, log-in, consents, and finding a member by a name.
+
+Sign-up: (1) the home writes the member as `pending` with a random claim token; (2) one idempotent transaction at the
+hub claims every name or none; (3) the home sets `home`, and only then is anything answered. A crash leaves a pending
+member; `repair_sign_ups` repeats step 2 with the same token: won, it goes on; lost, the pending rows go.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import msgspec
+import pycountry
+
+from domicile.database import Session
+from domicile.errors import Conflict, InvalidFields, InvalidInput, NotAuthenticated, NotFound, NotResident
+from domicile.ids import Country, MemberId, SiteName, country_of_site, next_snowflake
+from domicile.law.compiled import Law
+from domicile.law.decision import Conflict as LegalConflict
+from domicile.law.facts import PUBLICATION, Basis, Claim, Person
+from domicile.law.policy import Policy
+from domicile.law.residency import choose_home, lawful_homes
+from domicile.law.signup import decide_signup
+from domicile.network.names import (
+    check_handle,
+    clean_text,
+    email_key,
+    normalize_email,
+    normalize_phone,
+    refuse,
+    skeleton,
+)
+from domicile.network.passwords import check_password_form, hash_password, password_matches
+from domicile.placement.directory import Directory
+from domicile.placement.routing import Clock, Router, SiteReader, SiteWriter
+from domicile.placement.sealing import DataKey, keyed_digest
+from domicile.placement.sites import Site, new_token
+
+WORDING = {
+    PUBLICATION: "My public posts and my profile may be shown to an indefinite circle of people, also in other countries.",
+    "abroad": "My messages and followers-only posts may be shown to the readers I chose in other countries.",
+    "parental": "A parent or guardian has agreed to this account.",
+}
+
+
+class SignUp(msgspec.Struct, kw_only=True):
+    """What somebody sends to become a member. `country`: whose law applies, as they say; None: nobody said.
+
+    `citizenship` is asked of nobody; it is there for a member who wants that country's law considered too.
+    """
+
+    username: str
+    email: str
+    password: str | None
+    country: str | None = None
+    citizenship: str | None = None
+    consents: list[str] = msgspec.field(default_factory=list)
+    phone: str | None = None
+    birth_date: date | None = None
+    locale: str = "en"
+    display_name: str = ""
+    role: str = "member"
+    show_country: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a new member's data will live, by which claims, and which laws disagree about it."""
+
+    site: SiteName
+    claims: frozenset[Claim]
+    conflicts: tuple[LegalConflict, ...] = ()
+
+
+@dataclass
+class Members:
+    """`on_step` is told each step of a sign-up as it ends: crash tests end the process there."""
+
+    router: Router
+    directory: Directory
+    law: Law
+    policy: Policy
+    digest_key: bytes
+    clock: Clock
+    default_site: SiteName
+    on_step: Callable[[str], None] = field(default=lambda step: None)
+
+    async def sign_up(self, form: SignUp, address_country: Country | None = None) -> MemberId:
+        """Make a member at the lawful home. Raises InvalidFields, or Misdirected when that site is served elsewhere."""
+        checked = check_form(form)
+        place = self.place(form, address_country)
+        site = self.router.sites.get(place.site)
+        if site is None:
+            await self.router.transact_at(place.site, MemberId(0), _nothing)  # raises Misdirected
+            raise AssertionError
+        self._check_law(form, place)
+        hashed = await hash_password(check_password_form(form.password)) if form.password is not None else None
+        member = MemberId(next_snowflake(self.clock()))
+        digests = self.digests(checked.handle, checked.email, checked.phone)
+        token = new_token()
+        await self._write_pending(site, member, form, checked, place, hashed, digests, token)
+        self.on_step("pending")
+        await self._claim_and_settle(site, member, digests, token)
+        return member
+
+    def place(self, form: SignUp, address_country: Country | None = None) -> Placement:
+        """The home that the law gives to somebody who says this. Stores nothing. Raises InvalidFields."""
+        open_sites = list(self.router.sites)
+        claims = self._claims(form, address_country)
+        person = Person(claims)
+        on = self.law.on(self.clock().date())
+        candidates = list(dict.fromkeys(country_of_site(name) for name in open_sites))
+        if form.country is None:
+            asked = country_of_site(self.default_site)
+            if asked not in lawful_homes(person, [asked], on, self.policy):
+                raise refuse("country", "ERR_BLANK", "is needed: your address points to a country whose law decides")
+            return Placement(self.default_site, claims)
+        found = choose_home(person, candidates, on, self.policy)
+        if found.proposed is None:
+            raise refuse("country", "ERR_UNAVAILABLE", "has no lawful home in this network at present")
+        here = [name for name in open_sites if country_of_site(name) == found.proposed]
+        return Placement(here[0], claims, found.conflicts)
+
+    def digests(self, handle: str, email: str | None, phone: str | None = None) -> dict[str, bytes]:
+        """The keyed digests under which names are unique in the whole network."""
+        found = {"handle": keyed_digest(self.digest_key, "handle", skeleton(handle))}
+        if email:
+            found["email"] = keyed_digest(self.digest_key, "email", email_key(email))
+        if phone:
+            found["phone"] = keyed_digest(self.digest_key, "phone", phone)
+        return found
+
+    async def find_by_handle(self, handle: str) -> MemberId:
+        """Who goes by this handle, wherever they live. Raises NotFound."""
+        member = await self.directory.find("handle", self.digests(handle.lstrip("@"), None)["handle"])
+        if member is None:
+            raise NotFound("no member has this handle")
+        return member
+
+    async def check_log_in(self, login: str, password: str) -> MemberId:
+        """The member with this e-mail address or handle and password. Raises NotAuthenticated for every other pair."""
+        kind, digest = self._login_digest(login.strip())
+        member = await self.directory.find(kind, digest)
+        hashed = await self._password_hash(member) if member is not None else None
+        if not await password_matches(hashed, password[:1024]) or member is None:
+            raise NotAuthenticated("wrong password or unknown name", "Invalid e-mail address, handle or password")
+        return member
+
+    async def give_consent(self, member: MemberId, kind: str) -> None:
+        """Record a consent in the wording shown, with the rules that ask for it. Raises InvalidInput if unknown."""
+        if kind not in WORDING:
+            raise InvalidInput(f"Validation failed: {clean_text('consent', kind, 40)} is no consent that is asked for")
+
+        async def give(writer: SiteWriter) -> None:
+            await _insert_consents(writer, writer.member, [kind], self._rules_asking(kind), writer.now)
+
+        await self.router.transact(member, give)
+
+    async def withdraw_consent(self, member: MemberId, kind: str) -> None:
+        """From now on the consent no longer counts; the record of it stays (152-FZ art. 10.1(12), GDPR art. 7(3))."""
+
+        async def withdraw(writer: SiteWriter) -> None:
+            await writer.execute(
+                "UPDATE consent SET withdrawn_at = %s WHERE member_id = %s AND kind = %s AND withdrawn_at IS NULL",
+                (writer.now, member, kind),
+            )
+
+        await self.router.transact(member, withdraw)
+
+    async def consents(self, member: MemberId) -> frozenset[str]:
+        async def read(reader: SiteReader) -> frozenset[str]:
+            rows = await reader.fetch(
+                "SELECT DISTINCT kind FROM consent WHERE member_id = %s AND withdrawn_at IS NULL", (member,)
+            )
+            return frozenset(row.kind for row in rows)
+
+        return await self.router.read(member, read)
+
+    async def repair_sign_ups(self, name: SiteName) -> int:
+        """Finish or undo every sign-up that a crash cut short at this site; how many there were."""
+        site = self.router.sites[name]
+        pending = await site.app.run(
+            "SELECT r.member_id, array_agg(c.kind) AS kinds, array_agg(c.digest) AS digests, min(c.token) AS token"
+            " FROM resident r JOIN name_claim c USING (member_id) WHERE r.state = 'pending' GROUP BY 1"
+        )
+        for row in pending:
+            digests = dict(zip(row.kinds, map(bytes, row.digests), strict=True))
+            try:
+                await self._claim_and_settle(site, MemberId(row.member_id), digests, bytes(row.token))
+            except InvalidFields:
+                continue
+        return len(pending)
+
+    async def _write_pending(
+        self,
+        site: Site,
+        member: MemberId,
+        form: SignUp,
+        checked: "CheckedForm",
+        place: Placement,
+        hashed: str | None,
+        digests: Mapping[str, bytes],
+        token: bytes,
+    ) -> None:
+        """Step 1: everything about the member, in one transaction at home, before any digest leaves it."""
+        key, wrapped = site.key.new_data_key(member)
+        now = self.clock()
+        async with site.app.transaction() as session:
+            await session.execute("INSERT INTO resident VALUES (%s, 'pending', 1)", (member,))
+            await session.execute(
+                "SELECT vault.write_data_key(ROW(%s, %s, %s)::vault.data_key)", (member, wrapped, site.key.name)
+            )
+            await session.execute_many(
+                "INSERT INTO name_claim VALUES (%s, %s, %s, %s)",
+                [(member, kind, digest, token) for kind, digest in digests.items()],
+            )
+            await session.execute_many(
+                "INSERT INTO claim VALUES (%s, %s, %s, %s, %s)",
+                [(member, claim.jurisdiction, claim.basis.value, claim.assumed, now) for claim in sorted(place.claims)],
+            )
+            await session.execute(
+                "SELECT vault.write_credential(ROW(%s, %s, %s, %s, %s)::vault.credential)",
+                (member, *_sealed(key, checked, form, hashed)),
+            )
+            await session.execute(
+                "INSERT INTO account (member_id, handle, display_name, language, role, show_country, created_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                (member, checked.handle, checked.display_name, checked.locale, form.role, form.show_country, now),
+            )
+            await session.execute("INSERT INTO tally (member_id) VALUES (%s)", (member,))
+            for kind in form.consents:
+                await _insert_consents(session, member, [kind], self._rules_asking(kind), now)
+
+    async def _claim_and_settle(self, site: Site, member: MemberId, digests: Mapping[str, bytes], token: bytes) -> None:
+        """Steps 2 and 3, safe to repeat after a crash and beside another process that repeats them."""
+        taken = await self.directory.claim_names(member, site.name, digests, token)
+        self.on_step("claimed")
+        if taken:
+            await self._delete_pending(site, member)
+            self.on_step("undone")
+            raise InvalidFields({_FIELD[kind]: [("ERR_TAKEN", "has already been taken")] for kind in sorted(taken)})
+        async with site.app.transaction() as session:
+            done = await session.execute(
+                "UPDATE resident SET state = 'home' WHERE member_id = %s AND state = 'pending'", (member,)
+            )
+            await session.execute("INSERT INTO route VALUES (%s, %s, 1) ON CONFLICT DO NOTHING", (member, site.name))
+            if not done and not await session.one(
+                "SELECT 1 FROM resident WHERE member_id = %s AND state = 'home'", (member,)
+            ):
+                raise NotResident("a sign-up was undone by a repair meanwhile")
+        self.on_step("home")
+
+    async def _delete_pending(self, site: Site, member: MemberId) -> None:
+        """Leave no row of a lost attempt behind."""
+        async with site.app.transaction() as session:
+            row = await session.one(
+                "SELECT 1 FROM resident WHERE member_id = %s AND state = 'pending' FOR UPDATE", (member,)
+            )
+            if row is None:
+                return
+            for table in ("consent", "claim", "name_claim", "tally", "account"):
+                await session.execute(f"DELETE FROM {table} WHERE member_id = %s", (member,))  # noqa: S608  our own names
+            await session.execute("SELECT vault.erase_credential(%s), vault.erase_data_key(%s)", (member, member))
+            await session.execute("DELETE FROM resident WHERE member_id = %s", (member,))
+
+    def _claims(self, form: SignUp, address_country: Country | None) -> frozenset[Claim]:
+        """What is declared, else what the address points to, else the country of the site asked; assumed if not said."""
+        if form.country is not None:
+            claims = {Claim(_country(form.country), Basis.RESIDENCE)}
+        else:
+            claims = {Claim(address_country or country_of_site(self.default_site), Basis.RESIDENCE, assumed=True)}
+        if form.citizenship:
+            claims.add(Claim(_country(form.citizenship), Basis.CITIZENSHIP))
+        return frozenset(claims)
+
+    def _check_law(self, form: SignUp, place: Placement) -> None:
+        """Whether the law lets this person join there, at their age. Raises InvalidFields."""
+        today = self.clock().date()
+        age = _age(form.birth_date, today) if form.birth_date else None
+        person = Person(place.claims, frozenset(form.consents), age)
+        found = decide_signup(person, country_of_site(place.site), self.law.on(today), self.policy)
+        if (
+            age is not None
+            and found.minimum_age is not None
+            and age < found.minimum_age
+            and "parental" not in form.consents
+        ):
+            raise refuse(
+                "date_of_birth", "ERR_BELOW_LIMIT", f"is below the age of {found.minimum_age} that the law sets"
+            )
+        if not found.allowed:
+            raise refuse("country", "ERR_UNAVAILABLE", "has a law that does not let you sign up here at present")
+
+    def _rules_asking(self, kind: str) -> list[str]:
+        """The ids of the rules in force that ask for a consent of this kind, for the record of it."""
+        on = self.law.on(self.clock().date())
+        countries = {country_of_site(name) for name in self.router.sites}
+        asked = (
+            consent
+            for country in countries
+            for consent in decide_signup(Person(frozenset({Claim(country, Basis.RESIDENCE)})), country, on).consents
+        )
+        return sorted({consent.citation.rule for consent in asked if consent.kind == kind})
+
+    def _login_digest(self, login: str) -> tuple[str, bytes]:
+        if "@" in login.lstrip("@"):
+            return "email", keyed_digest(self.digest_key, "email", email_key(login))
+        return "handle", keyed_digest(self.digest_key, "handle", skeleton(login.lstrip("@")))
+
+    async def _password_hash(self, member: MemberId) -> str | None:
+        async def read(reader: SiteReader) -> str | None:
+            row = await reader.one("SELECT password_hash FROM vault.read_credential(%s)", ([member],))
+            if row is None or row.password_hash is None:
+                return None
+            key = (await reader.data_keys([member]))[member]
+            return key.open_text("credential.password_hash", bytes(row.password_hash))
+
+        return await self.router.read(member, read)
+
+    async def set_password(self, member: MemberId, password: str) -> None:
+        """Give a member a new password."""
+        hashed = await hash_password(check_password_form(password))
+
+        async def write(writer: SiteWriter) -> None:
+            row = await writer.one("SELECT * FROM vault.read_credential(%s)", ([member],))
+            sealed = (await writer.data_key()).seal_text("credential.password_hash", hashed)
+            old = (row.email, row.phone, row.birth_date) if row else (None, None, None)
+            await writer.execute(
+                "SELECT vault.write_credential(ROW(%s, %s, %s, %s, %s)::vault.credential)", (member, *old, sealed)
+            )
+
+        await self.router.transact(member, write)
+
+
+_FIELD = {"handle": "username", "email": "email", "phone": "phone"}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedForm:
+    handle: str
+    email: str | None
+    phone: str | None
+    display_name: str
+    locale: str
+
+
+def check_form(form: SignUp) -> CheckedForm:
+    """The form in its normal forms, or InvalidFields with everything that is wrong at once."""
+    errors: dict[str, list[tuple[str, str]]] = {}
+    values: dict[str, str | None] = {}
+    checks: Sequence[tuple[str, Callable[[], str | None]]] = (
+        ("handle", lambda: check_handle(form.username)),
+        ("email", lambda: normalize_email(form.email)),
+        (
+            "phone",
+            lambda: (
+                normalize_phone(form.phone, _country(form.country) if form.country else None) if form.phone else None
+            ),
+        ),
+        ("name", lambda: clean_text("display_name", form.display_name, 100, lines=False)),
+        ("country", lambda: _country(form.country) if form.country is not None else None),
+        ("citizenship", lambda: _country(form.citizenship, "citizenship") if form.citizenship else None),
+        ("password", lambda: check_password_form(form.password) if form.password is not None else None),
+        ("consents", lambda: _check_consents(form.consents)),
+    )
+    for name, check in checks:
+        try:
+            values[name] = check()
+        except InvalidFields as error:
+            errors.update(error.fields)
+    if errors:
+        raise InvalidFields(errors)
+    locale = form.locale[:8] if form.locale.replace("-", "").isalnum() else "en"
+    return CheckedForm(values["handle"] or "", values["email"], values["phone"], values["name"] or "", locale)
+
+
+def _check_consents(consents: Sequence[str]) -> None:
+    if unknown := [kind for kind in consents if kind not in WORDING]:
+        raise refuse("consents", "ERR_INVALID", f"knows {', '.join(WORDING)}; not {', '.join(unknown)[:60]}")
+
+
+def _country(code: str, field_name: str = "country") -> Country:
+    found = pycountry.countries.get(alpha_2=code.strip().upper()) if len(code.strip()) == 2 else None
+    if found is None:
+        raise refuse(field_name, "ERR_INVALID", "is not a country's code (ISO 3166-1, two letters)")
+    return Country(found.alpha_2)
+
+
+def _age(born: date, today: date) -> int:
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def _sealed(key: DataKey, checked: CheckedForm, form: SignUp, hashed: str | None) -> tuple[bytes | None, ...]:
+    born = form.birth_date.isoformat() if form.birth_date else None
+    return (
+        key.seal_text("credential.email", checked.email),
+        key.seal_text("credential.phone", checked.phone),
+        key.seal_text("credential.birth_date", born),
+        key.seal_text("credential.password_hash", hashed),
+    )
+
+
+async def _insert_consents(
+    session: Session | SiteWriter, member: MemberId, kinds: Sequence[str], rules: list[str], now: datetime
+) -> None:
+    for number, kind in enumerate(kinds):
+        await session.execute(
+            "INSERT INTO consent (member_id, consent_id, kind, wording, rules, given_at)"
+            " SELECT %s, %s, %s, %s, %s, %s WHERE NOT EXISTS"
+            " (SELECT FROM consent WHERE member_id = %s AND kind = %s AND withdrawn_at IS NULL)",
+            (member, next_snowflake(now) + number, kind, WORDING[kind], rules, now.astimezone(UTC), member, kind),
+        )
+
+
+async def _nothing(writer: SiteWriter) -> None:
+    raise Conflict("nothing is written here")

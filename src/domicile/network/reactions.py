@@ -1,0 +1,195 @@
+"""Favourites, boosts and bookmarks: truth with who reacts, a stub and a count with the post.
+
+A boost is a post of its own that carries no words, only the id of another. A bookmark is nobody else's business.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from domicile.border.delivery import Deliverer, post_parcel
+from domicile.errors import NotFound, NotPermitted
+from domicile.ids import MemberId, PostId, Snowflake, next_snowflake
+from domicile.network.items import PostItem
+from domicile.network.notifications import notify, unnotify
+from domicile.network.posts import Posts, remove_post
+from domicile.network.schema import PRIVATE, UNLISTED, VISIBILITIES
+from domicile.placement.routing import Router, SiteReader, SiteWriter
+from domicile.transport.exchange import decode
+
+Kind = Literal["favourite", "boost", "bookmark"]
+
+
+class ReactionHalf(msgspec.Struct, array_like=True):
+    """To the post's author: somebody favourited or boosted it, or no longer does."""
+
+    post: int
+    kind: str
+    version: int
+    removed: bool = False
+
+
+class Marks(msgspec.Struct):
+    """What a member has done with a post."""
+
+    favourite: bool = False
+    boost: PostId | None = None
+    bookmark: bool = False
+
+
+@dataclass(frozen=True)
+class Reactions:
+    router: Router
+    deliverer: Deliverer
+    posts: Posts
+
+    def serve(self) -> None:
+        """Apply what other homes deliver."""
+        self.deliverer.accept("reaction", _receive_reaction)
+
+    async def react(self, member: MemberId, post: PostId, kind: Kind) -> PostItem:
+        """Favourite or bookmark a post that the member may see. Doing it twice is doing it once."""
+        await self.posts.show(post, reader=member)
+        await self.router.transact(member, lambda writer: _mark(writer, post, kind, None))
+        await self.deliverer.flush(member)
+        return await self.posts.show(post, reader=member)
+
+    async def boost(self, member: MemberId, post: PostId, visibility: str | None = None) -> PostItem:
+        """Show a post to one's followers. Returns the boosting post, whose `boost_of` is the other."""
+        target = await self.posts.show(post, reader=member)
+        if target.visibility > PRIVATE or (target.visibility == PRIVATE and target.author != member):
+            raise NotPermitted("a post that was shown to some is not shown on")
+        level = max(target.visibility, VISIBILITIES.index(visibility) if visibility in VISIBILITIES[:3] else 0)
+
+        async def write(writer: SiteWriter) -> PostId:
+            known = await writer.value(
+                "SELECT boost FROM reaction WHERE member_id = %s AND kind = 'boost' AND target_author = %s AND target_post = %s",
+                (member, post.author, post.snowflake),
+            )
+            if known is not None:
+                return PostId(Snowflake(int(str(known))), member)
+            last = await writer.value("SELECT last_post FROM tally WHERE member_id = %s FOR UPDATE", (member,))
+            own = next_snowflake(writer.now, int(str(last or 0)))
+            await writer.execute(
+                "INSERT INTO post (author_id, post_id, visibility, boost_author, boost_post) VALUES (%s, %s, %s, %s, %s)",
+                (
+                    member,
+                    own,
+                    min(level, max(UNLISTED, target.visibility)) if level else 0,
+                    post.author,
+                    post.snowflake,
+                ),
+            )
+            await writer.execute(
+                "UPDATE tally SET last_post = %s, posts = posts + 1, last_post_at = %s WHERE member_id = %s",
+                (own, writer.now, member),
+            )
+            await _mark(writer, post, "boost", own)
+            return PostId(own, member)
+
+        boosting = await self.router.transact(member, write)
+        await self.deliverer.flush(member)
+        return await self.posts.show(boosting, reader=member)
+
+    async def take_back(self, member: MemberId, post: PostId, kind: Kind) -> PostItem:
+        """Undo a reaction. Returns the post."""
+
+        async def write(writer: SiteWriter) -> None:
+            row = await writer.one(
+                "DELETE FROM reaction WHERE member_id = %s AND kind = %s AND target_author = %s AND target_post = %s"
+                " RETURNING version, boost",
+                (member, kind, post.author, post.snowflake),
+            )
+            if row is None:
+                return
+            if row.boost is not None:
+                await remove_post(writer, row.boost)
+            if kind != "bookmark":
+                half = ReactionHalf(post.snowflake, kind, next_snowflake(writer.now, row.version), removed=True)
+                await post_parcel(writer, post.author, "reaction", half)
+
+        await self.router.transact(member, write)
+        await self.deliverer.flush(member)
+        return await self.posts.show(post, reader=member)
+
+    async def marks(self, member: MemberId, posts: list[PostId]) -> dict[PostId, Marks]:
+        """What the member has done with these posts; known at the member's own home."""
+        found = {post: Marks() for post in posts}
+
+        async def read(reader: SiteReader) -> None:
+            rows = await reader.fetch(
+                "SELECT r.kind, r.target_author, r.target_post, r.boost"
+                " FROM unnest(%s::bigint[], %s::bigint[]) AS k (a, p)"
+                " JOIN reaction r ON r.member_id = %s AND r.kind = ANY ('{favourite,boost,bookmark}')"
+                "  AND r.target_author = k.a AND r.target_post = k.p",
+                ([post.author for post in posts], [post.snowflake for post in posts], member),
+            )
+            for row in rows:
+                marks = found[PostId(row.target_post, row.target_author)]
+                marks.favourite = marks.favourite or row.kind == "favourite"
+                marks.bookmark = marks.bookmark or row.kind == "bookmark"
+                marks.boost = PostId(row.boost, member) if row.boost is not None else marks.boost
+
+        if posts:
+            await self.router.read(member, read)
+        return found
+
+    async def own(self, member: MemberId, kind: Kind, *, before: int, limit: int) -> list[tuple[int, PostId]]:
+        """The member's favourites or bookmarks, newest first, each with the version by which the list is paged."""
+
+        async def read(reader: SiteReader) -> list[tuple[int, PostId]]:
+            rows = await reader.fetch(
+                "SELECT version, target_post, target_author FROM reaction WHERE member_id = %s AND kind = %s"
+                " AND version < %s ORDER BY version DESC LIMIT %s",
+                (member, kind, before, limit),
+            )
+            return [(row.version, PostId(row.target_post, row.target_author)) for row in rows]
+
+        return await self.router.read(member, read)
+
+
+async def _mark(writer: SiteWriter, post: PostId, kind: Kind, boost: int | None) -> None:
+    last = await writer.value("SELECT max(sequence) FROM outbox WHERE member_id = %s", (writer.member,))
+    version = next_snowflake(writer.now, int(str(last or 0)))
+    fresh = await writer.execute(
+        "INSERT INTO reaction VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (writer.member, kind, post.author, post.snowflake, version, boost),
+    )
+    if fresh and kind != "bookmark":
+        await post_parcel(writer, post.author, "reaction", ReactionHalf(post.snowflake, kind, version))
+
+
+_COLUMN = {"favourite": "favourites", "boost": "boosts"}
+_NOTICE = {"favourite": "favourite", "boost": "reblog"}
+
+
+async def _receive_reaction(writer: SiteWriter, sender: MemberId, body: bytes) -> bytes:
+    half = decode(body, ReactionHalf)
+    column, notice = _COLUMN[half.kind], _NOTICE[half.kind]
+    if not await writer.one(
+        "SELECT 1 FROM post WHERE author_id = %s AND post_id = %s FOR UPDATE", (writer.member, half.post)
+    ):
+        raise NotFound("the post is gone")
+    known = await writer.one(
+        "SELECT version, removed FROM reaction_stub WHERE author_id = %s AND post_id = %s AND kind = %s AND actor = %s",
+        (writer.member, half.post, half.kind, sender),
+    )
+    if known is not None and known.version >= half.version:
+        return b""
+    await writer.execute(
+        "INSERT INTO reaction_stub VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (author_id, post_id, kind, actor)"
+        " DO UPDATE SET version = EXCLUDED.version, removed = EXCLUDED.removed",
+        (writer.member, half.post, half.kind, sender, half.version, half.removed),
+    )
+    change = int(not half.removed) - int(known is not None and not known.removed)
+    await writer.execute(
+        f"UPDATE post SET {column} = greatest({column} + %s, 0) WHERE author_id = %s AND post_id = %s",
+        (change, writer.member, half.post),
+    )
+    post = PostId(Snowflake(half.post), writer.member)
+    if half.removed:
+        await unnotify(writer, notice, sender, post)
+    else:
+        await notify(writer, notice, sender, post)
+    return b""

@@ -1,0 +1,157 @@
+"""Timelines, read where the posts live. The home timeline takes at most two rounds over the sites.
+
+Round one asks each followed member's site for its newest ids and bodies, at the same time; round two asks for what
+those refer to: boosted posts, and followers-only ones, naming the reader.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from domicile.border.crossing import Door, Seen
+from domicile.errors import InvalidInput
+from domicile.ids import MemberId, PostId, SiteName
+from domicile.network.items import PostItem
+from domicile.network.posts import Posts
+from domicile.network.views import (
+    AUTHORS,
+    EVERYBODYS,
+    NEWEST,
+    RELATIONS,
+    Authors,
+    Bounds,
+    Everybodys,
+    Newest,
+    RelationsAsked,
+)
+from domicile.placement.directory import Home
+from domicile.placement.routing import Router, SiteReader
+
+LARGEST_PAGE = 40
+
+
+@dataclass(frozen=True)
+class Page:
+    """Posts, newest first, and whether every site answered. `others` holds what they refer to, by id."""
+
+    items: list[PostItem]
+    complete: bool
+    others: dict[PostId, PostItem] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Timelines:
+    router: Router
+    door: Door
+    posts: Posts
+
+    async def home(self, member: MemberId, bounds: Bounds) -> Page:
+        """Posts of those whom the member follows, and their own."""
+        at = (await self.router.home_of(member)).site
+        followed = await self.router.read(member, lambda reader: _followed(reader, member))
+        homes, unknown = followed
+        if unknown:
+            homes |= await self.router.learn_routes(at, unknown)
+        homes[member] = await self.router.home_of(member)
+        seen = await self.door.look(at, NEWEST, Newest(bounds), homes)
+        return await self._page(seen, bounds, reader=member, at=at)
+
+    async def public(
+        self,
+        bounds: Bounds,
+        *,
+        reader: MemberId | None,
+        tag: str | None = None,
+        only_media: bool = False,
+        local: bool = False,
+        remote: bool = False,
+    ) -> Page:
+        """Public posts of the whole network (`local`: of the reader's site; `remote`: of the others)."""
+        at = await self._at(reader)
+        sites = [name for name in self.router.sites if not (local and name != at) and not (remote and name == at)]
+        asked = Everybodys(bounds, tag.casefold() if tag else None, only_media, reader is not None)
+        seen = await self.door.look_everywhere(at, sites, EVERYBODYS, asked)
+        seen.items = [item for item in seen.items if item.body is not None]
+        return await self._page(seen, bounds, reader=reader, at=at)
+
+    async def author(self, author: MemberId, asked: Authors, *, reader: MemberId | None) -> Page:
+        """One member's posts, as this reader may see them."""
+        at = await self._at(reader)
+        asked.reader = reader or MemberId(0)
+        seen = await self.door.look(at, AUTHORS, asked, {author: await self.router.home_of(author)})
+        if reader is None:
+            seen.items = [item for item in seen.items if item.profile is not None and item.profile.published]
+        return await self._page(seen, asked.bounds, reader=reader, at=at)
+
+    async def relations(
+        self,
+        kind: str,
+        member: MemberId,
+        *,
+        reader: MemberId | None,
+        before: int,
+        after: int,
+        limit: int,
+        post: int = 0,
+    ) -> tuple[list[tuple[int, MemberId]], bool]:
+        """Followers, following, or who favourited or boosted a post: (version to page by, member), newest first."""
+        at = await self._at(reader)
+        asked = RelationsAsked(kind, before, after, limit, post)
+        seen = await self.door.look(at, RELATIONS, asked, {member: await self.router.home_of(member)})
+        return [(item.version, item.other) for item in seen.items], seen.complete
+
+    async def _page(self, seen: Seen[PostItem], bounds: Bounds, *, reader: MemberId | None, at: SiteName) -> Page:
+        chosen = sorted(seen.items, key=lambda item: item.id, reverse=not bounds.upward)[: bounds.limit]
+        chosen.sort(key=lambda item: item.id, reverse=True)
+        closed = [item.id for item in chosen if item.closed and reader is not None]
+        boosted = [PostId(*item.boost_of) for item in chosen if item.boost_of is not None]
+        if not closed and not boosted:
+            return Page([item for item in chosen if not item.closed], seen.complete)
+        opened, others = await asyncio.gather(
+            self.posts.show_many(closed, reader=reader, at=at), self.posts.show_many(boosted, reader=reader, at=at)
+        )
+        bodies = {item.id: item for item in opened.items}
+        items = [bodies[item.id] if item.closed else item for item in chosen if not item.closed or item.id in bodies]
+        complete = seen.complete and opened.complete and others.complete
+        return Page(items, complete, {item.id: item for item in others.items})
+
+    async def _at(self, reader: MemberId | None) -> SiteName:
+        return (await self.router.home_of(reader)).site if reader else self.posts.members.default_site
+
+
+async def _followed(reader: SiteReader, member: MemberId) -> tuple[dict[MemberId, Home], list[MemberId]]:
+    """Whom the member follows, by home as this site knows it; and those whose home it does not know."""
+    rows = await reader.fetch(
+        "SELECT r.site, array_agg(f.target) AS members, array_agg(r.epoch) AS epochs"
+        " FROM follow f LEFT JOIN route r ON r.member_id = f.target"
+        " WHERE f.member_id = %s AND f.state = 'accepted' GROUP BY r.site",
+        (member,),
+    )
+    homes: dict[MemberId, Home] = {}
+    unknown: list[MemberId] = []
+    for row in rows:
+        if row.site is None:
+            unknown = list(row.members)
+            continue
+        homes |= {m: Home(SiteName(row.site), epoch) for m, epoch in zip(row.members, row.epochs, strict=True)}
+    return homes, unknown
+
+
+def make_bounds(
+    limit: int, *, before: PostId | None = None, after: PostId | None = None, above: PostId | None = None
+) -> Bounds:
+    """A page's bounds: `before` (max_id), `after` (since_id), or the page just above `above` (min_id)."""
+    if limit < 1:
+        raise InvalidInput("Validation failed: limit must be at least 1")
+    lower = above or after
+    return Bounds(
+        before=(before.snowflake, before.author) if before else Bounds().before,
+        after=(lower.snowflake, lower.author) if lower else (0, 0),
+        upward=above is not None,
+        limit=min(limit, LARGEST_PAGE),
+    )
+
+
+def placeholders(items: Iterable[PostItem]) -> int:
+    """How many of these posts may not be shown here."""
+    return sum(item.body is None for item in items)

@@ -1,0 +1,222 @@
+"""The composition root: builds every part once and hands each only what it uses. No rules, no SQL."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from domicile.border.crossing import Door
+from domicile.border.delivery import Deliverer
+from domicile.config import Config
+from domicile.database import Database
+from domicile.errors import Unavailable
+from domicile.ids import SiteName
+from domicile.law.compiled import Law
+from domicile.law.library import load_packs, load_policy
+from domicile.law.policy import Policy
+from domicile.network.access import Access
+from domicile.network.follows import Follows
+from domicile.network.media import FILE, Media
+from domicile.network.members import Members
+from domicile.network.notifications import Notifications
+from domicile.network.posts import Posts
+from domicile.network.profiles import Profiles
+from domicile.network.reactions import Reactions
+from domicile.network.schema import metadata
+from domicile.network.timelines import Timelines
+from domicile.network.views import VIEWS
+from domicile.placement.directory import Directory
+from domicile.placement.embedded import Embedded
+from domicile.placement.ownership import Ownership, load_ownership
+from domicile.placement.routing import Clock, Router
+from domicile.placement.sealing import load_secret
+from domicile.placement.sites import (
+    Credentials,
+    Site,
+    check_server,
+    configured_credentials,
+    embedded_credentials,
+    make_site,
+    prepare_hub,
+    prepare_server,
+    prepare_site,
+)
+from domicile.transport.exchange import Exchange
+
+log = structlog.get_logger("domicile")
+
+TICK_S = 1.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Domicile:
+    """Everything that web and command line use."""
+
+    config: Config
+    ownership: Ownership
+    sites: dict[SiteName, Site]
+    hub: Database
+    directory: Directory
+    router: Router
+    exchange: Exchange
+    law: Law
+    policy: Policy
+    door: Door
+    deliverer: Deliverer
+    members: Members
+    access: Access
+    profiles: Profiles
+    posts: Posts
+    follows: Follows
+    reactions: Reactions
+    notifications: Notifications
+    timelines: Timelines
+    media: Media
+    clock: Clock
+    embedded: Embedded | None
+
+    async def tick(self) -> None:
+        """The recurring work of every site: hear the hub, deliver what waits, write down what the border counted."""
+        for name in self.sites:
+            with contextlib.suppress(Unavailable, TimeoutError):
+                await self.router.apply_feed(name)
+                await self.deliverer.deliver_due(name)
+        with contextlib.suppress(Unavailable):
+            await self.door.write_tally()
+
+    async def keep_ticking(self) -> None:
+        """`tick` for ever; a failure is logged and tried again."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                await self.tick()
+            except Exception:
+                log.exception("recurring work failed")
+
+    async def repair(self) -> None:
+        """What a site does before it serves: finish or undo sign-ups that a crash cut short."""
+        for name in self.sites:
+            await self.members.repair_sign_ups(name)
+
+
+@contextlib.asynccontextmanager
+async def open_domicile(
+    config: Config,
+    *,
+    exclusive: bool = False,
+    progress: Callable[[str], None] | None = None,
+    **overrides: Any,
+) -> AsyncIterator[Domicile]:
+    """A running Domicile. `overrides` replace parts in tests: `clock`, `law`, `policy`."""
+    ownership = load_ownership(metadata)
+    async with contextlib.AsyncExitStack() as stack:
+        embedded, credentials = await _open_servers(config, ownership, stack, exclusive, progress)
+        sites = {name: make_site(config, name, credentials[name]) for name in config.site_names}
+        hub = Database("hub", credentials["hub"].app, size=12)
+        for site in sites.values():
+            await site.open()
+            stack.push_async_callback(site.close)
+        await hub.open()
+        stack.push_async_callback(hub.close)
+        if embedded is None:
+            for name, site in sites.items():
+                await check_server(name, site.app)
+        domicile = _assemble(config, ownership, sites, hub, embedded, overrides)
+        await domicile.repair()
+        yield domicile
+
+
+async def _open_servers(
+    config: Config,
+    ownership: Ownership,
+    stack: contextlib.AsyncExitStack,
+    exclusive: bool,
+    progress: Callable[[str], None] | None,
+) -> tuple[Embedded | None, dict[str, Credentials]]:
+    """The servers, ours or the operator's, with their tables made."""
+    if config.hub.dsn:
+        credentials = {site.name: configured_credentials(site) for site in config.sites}
+        credentials["hub"] = configured_credentials(config.hub)
+        embedded = None
+    else:
+        names = [*config.site_names, "hub"]
+        embedded = await asyncio.to_thread(
+            Embedded.start,
+            config.data,
+            names,
+            bindir=config.embedded.bindir,
+            run_as=config.embedded.run_as,
+            progress=progress,
+            exclusive=exclusive,
+        )
+        stack.callback(embedded.close)
+        credentials = {name: embedded_credentials(config.data, embedded.servers[name]) for name in names}
+        await asyncio.gather(*(prepare_server(embedded.servers[name], credentials[name]) for name in names))
+    await prepare_hub(credentials["hub"])
+    await asyncio.gather(*(prepare_site(name, credentials[name], ownership) for name in config.site_names))
+    return embedded, credentials
+
+
+def _assemble(
+    config: Config,
+    ownership: Ownership,
+    sites: dict[SiteName, Site],
+    hub: Database,
+    embedded: Embedded | None,
+    overrides: dict[str, Any],
+) -> Domicile:
+    clock: Clock = overrides.get("clock", utc_now)
+    law = overrides.get("law") or load_packs(config.packs)
+    policy = overrides.get("policy") or load_policy(None if config.policy == "default" else Path(config.policy))
+    digest_key = load_secret(config.data / "secrets" / "digest.key")
+    access_key = load_secret(config.data / "secrets" / "access.key")
+    default_site = SiteName(config.default_site or config.sites[0].name)
+    directory = Directory(hub, config.hub.lookups_per_minute)
+    router = Router(sites, directory, clock)
+    exchange = Exchange()
+    door = Door(router, exchange, law, policy, clock)
+    deliverer = Deliverer(router, door, exchange)
+    members = Members(router, directory, law, policy, digest_key, clock, default_site)
+    posts = Posts(router, door, deliverer, members, config.url, config.limits.post_characters)
+    follows = Follows(router, deliverer)
+    reactions = Reactions(router, deliverer, posts)
+    for view in (*VIEWS, FILE):
+        door.open_view(view)
+    for part in (posts, follows, reactions):
+        part.serve()
+    for name in sites:
+        door.open_site(name)
+        deliverer.open_site(name)
+    return Domicile(
+        config=config,
+        ownership=ownership,
+        sites=sites,
+        hub=hub,
+        directory=directory,
+        router=router,
+        exchange=exchange,
+        law=law,
+        policy=policy,
+        door=door,
+        deliverer=deliverer,
+        members=members,
+        access=Access(router, directory, access_key, clock),
+        profiles=Profiles(router, door, config.url),
+        posts=posts,
+        follows=follows,
+        reactions=reactions,
+        notifications=Notifications(router),
+        timelines=Timelines(router, door, posts),
+        media=Media(router, door, config.limits.media_bytes, config.limits.media_pixels),
+        clock=clock,
+        embedded=embedded,
+    )
