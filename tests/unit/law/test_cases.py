@@ -1,0 +1,83 @@
+"""The worked cases that are shipped beside the packs, as one table: facts, day, question, answer."""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import domicile.law
+from domicile.law.decision import Decision
+from domicile.law.facts import Act, Basis, Claim, Crossing, Operator, Person, Safeguard
+from domicile.law.library import load_packs, load_policy, load_safeguards
+from domicile.law.publication import decide_publication
+from domicile.law.residency import choose_home, decide_home
+from domicile.law.signup import decide_signup
+from domicile.law.transfer import decide_crossing
+
+FOLDER = Path(domicile.law.__file__).parent / "cases"
+CASES = [
+    pytest.param(case, id=f"{file.stem}-{case['id']}")
+    for file in sorted(FOLDER.glob("*.toml"))
+    for case in tomllib.loads(file.read_text())["case"]
+]
+LAW, POLICY, PAPERS = load_packs(), load_policy(), load_safeguards()
+SITES = ("DE", "RU", "CN", "US")
+
+
+def person_of(case: dict[str, Any]) -> Person:
+    claims = (text.split() for text in case["claims"])
+    return Person(
+        frozenset(Claim(country, Basis(basis)) for country, basis in claims),
+        frozenset(case.get("consents", [])),
+        case.get("age"),
+    )
+
+
+def operator_of(case: dict[str, Any]) -> Operator:
+    papers = {paper for paper in PAPERS if paper.kind not in case.get("without", [])}
+    for text in case.get("with", []):
+        kind, importer, day = text.split()
+        papers.add(Safeguard(kind=kind, exporter=case["exporter"], importer=importer, filed_on=date.fromisoformat(day)))
+    counts = tuple(case.get("persons", {}).items())
+    return Operator(frozenset(papers), counts, frozenset(case.get("designations", [])))
+
+
+def answer(case: dict[str, Any]) -> tuple[Decision, tuple[object, ...]]:
+    person, on, question = person_of(case), LAW.on(case["on"]), case["question"]
+    if question == "publication":
+        decision = decide_publication(person, on, POLICY)
+    elif question == "signup":
+        signup = decide_signup(person, case["country"], on, POLICY)
+        return signup.decision, signup.conflicts
+    elif question == "crossing":
+        names = ("exporter", "importer", "category", "audience")
+        crossing = Crossing(act=Act(case["act"]), **{name: case[name] for name in names})
+        decision = decide_crossing(person, crossing, operator_of(case), on, POLICY)
+    else:
+        operator = operator_of(case) if "persons" in case or "designations" in case else None
+        decision = decide_home(person, case["candidate"], on, POLICY, operator)
+        if "proposed" in case:
+            assert choose_home(person, SITES, on, POLICY, operator).proposed == case["proposed"]
+    return decision, decision.conflicts
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_law_answers_as_worked_out(case: dict[str, Any]) -> None:
+    decision, conflicts = answer(case)
+    assert decision.verdict.value == case["expect"], decision.reason
+    assert decision.allowed == case["allowed"], decision.reason
+    assert set(case.get("rules", [])) <= set(decision.rules)
+    assert set(case.get("missing", [])) <= {lack.what for lack in decision.missing}
+    assert decision.citations or decision.verdict.value == "unsettled"
+    first = decision.citations[0] if decision.citations else None
+    if "article" in case:
+        assert case["article"] in {citation.article for citation in decision.citations}
+    if "valid_from" in case:
+        assert first is not None
+        assert str(first.valid_from) == case["valid_from"]
+    if "available_from" in case:
+        assert {str(lack.available_from) for lack in decision.missing} == {case["available_from"]}
+    if case.get("conflict"):
+        assert conflicts
