@@ -60,7 +60,7 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Requests allowed an address or a token in five minutes, and sizes. `exempt_loopback` suits the embedded default."""
+    """Requests an address or a token may make in five minutes, and sizes. `exempt_loopback` suits the demonstration."""
 
     requests: int = 300
     sign_ups: int = 5

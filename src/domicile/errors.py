@@ -36,7 +36,7 @@ class DomicileError(Exception):
 
 
 class InvalidInput(DomicileError):
-    """What was sent cannot be accepted. Here `safe` is the same sentence unless another is given: it names only fields."""
+    """What was sent cannot be accepted. `safe` is the same sentence unless another is given: it names only fields."""
 
     def __init__(self, detail: str, safe: str | None = None) -> None:
         super().__init__(detail, safe if safe is not None else detail)

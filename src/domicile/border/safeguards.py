@@ -12,7 +12,8 @@ from domicile.ids import Country
 from domicile.law.facts import Safeguard
 
 ON_FILE = (
-    "SELECT safeguard_id, kind, exporter, importer, filed_on, valid_until, withdrawn_on, document, made_up, note"
+    "SELECT safeguard_id, kind, exporter, importer, scope, filed_on, valid_until, withdrawn_on, document, made_up,"
+    " note"
     " FROM safeguard ORDER BY safeguard_id"
 )
 
@@ -27,14 +28,16 @@ async def file_safeguard(
 ) -> None:
     """Put a safeguard on file, or file it again after it was withdrawn."""
     await database.run(
-        "INSERT INTO safeguard (safeguard_id, kind, exporter, importer, filed_on, valid_until, made_up, note, changed_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (safeguard_id) DO UPDATE SET withdrawn_on = NULL,"
+        "INSERT INTO safeguard (safeguard_id, kind, exporter, importer, scope, filed_on, valid_until, made_up, note,"
+        " changed_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (safeguard_id) DO UPDATE"
+        " SET withdrawn_on = NULL,"
         " filed_on = EXCLUDED.filed_on, valid_until = EXCLUDED.valid_until, changed_at = EXCLUDED.changed_at",
         (
             name,
             safeguard.kind,
             safeguard.exporter,
             safeguard.importer,
+            sorted(safeguard.scope),
             safeguard.filed_on,
             safeguard.valid_until,
             made_up,
@@ -63,6 +66,7 @@ def in_force(rows: Iterable[Row], on: date) -> frozenset[Safeguard]:
             importer=Country(row.importer) if row.importer else None,
             filed_on=row.filed_on,
             valid_until=row.valid_until,
+            scope=frozenset(row.scope),
         )
         for row in rows
         if row.withdrawn_on is None or row.withdrawn_on > on

@@ -167,7 +167,7 @@ class Access:
         return text
 
     async def take_code(self, text: str) -> Code | None:
-        """The code's grant, the first time only; used again, the tokens it gave are revoked (RFC 6749 section 4.1.2)."""
+        """The code's grant, once; used again, the tokens it gave are revoked (RFC 6749 section 4.1.2)."""
         try:
             member, digest = _parse_secret(text)
         except NotAuthenticated:
@@ -249,7 +249,7 @@ class Access:
         return hmac.compare_digest(self._sign(text).encode(), signature.encode())
 
     def _check_app_token(self, text: str) -> Grant:
-        _, claim, signature = (text.split(".") + ["", ""])[:3]
+        _, claim, signature = ([*text.split("."), "", ""])[:3]
         if not self.signed(claim, signature):
             raise NotAuthenticated("an app token with a wrong signature")
         client_id, scopes, created = msgspec.json.decode(_unb64(claim), type=tuple[str, str, int])

@@ -103,7 +103,8 @@ class Follows:
 
         async def read(reader: SiteReader) -> list[MemberId]:
             rows = await reader.fetch(
-                "SELECT follower FROM follower WHERE member_id = %s AND state = 'requested' ORDER BY version DESC LIMIT %s",
+                "SELECT follower FROM follower WHERE member_id = %s AND state = 'requested'"
+                " ORDER BY version DESC LIMIT %s",
                 (member, limit),
             )
             return [row.follower for row in rows]
@@ -133,7 +134,8 @@ class Follows:
     async def _decide(self, member: MemberId, follower: MemberId, was: State, then: State) -> None:
         async def write(writer: SiteWriter) -> None:
             row = await writer.one(
-                "UPDATE follower SET state = %s WHERE member_id = %s AND follower = %s AND state = %s RETURNING version",
+                "UPDATE follower SET state = %s WHERE member_id = %s AND follower = %s AND state = %s"
+                " RETURNING version",
                 (then, member, follower, was),
             )
             if row is None:

@@ -211,7 +211,8 @@ async def _fetch_file(reader: SiteReader, residents: Residents, asked: FileAsked
         "SELECT m.mime, coalesce(p.visibility, 0) AS visibility FROM media m"
         " LEFT JOIN post p ON p.author_id = m.member_id AND p.post_id = m.post_id"
         " WHERE m.member_id = %(member)s AND %(digest)s IN (m.digest, m.preview)"
-        " UNION ALL SELECT NULL, 0 FROM account WHERE member_id = %(member)s AND %(digest)s IN (avatar, header) LIMIT 1",
+        " UNION ALL SELECT NULL, 0 FROM account WHERE member_id = %(member)s AND %(digest)s IN (avatar, header)"
+        " LIMIT 1",
         {"member": member, "digest": asked.digest},
     )
     if row is None:

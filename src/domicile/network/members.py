@@ -37,7 +37,8 @@ from domicile.placement.sealing import DataKey, keyed_digest
 from domicile.placement.sites import Site, new_token
 
 WORDING = {
-    PUBLICATION: "My public posts and my profile may be shown to an indefinite circle of people, also in other countries.",
+    PUBLICATION: "My public posts and my profile may be shown to an indefinite circle of people,"
+    " also in other countries.",
     "abroad": "My messages and followers-only posts may be shown to the readers I chose in other countries.",
     "parental": "A parent or guardian has agreed to this account.",
 }
@@ -259,12 +260,12 @@ class Members:
             if row is None:
                 return
             for table in ("consent", "claim", "name_claim", "tally", "account"):
-                await session.execute(f"DELETE FROM {table} WHERE member_id = %s", (member,))  # noqa: S608  our own names
+                await session.execute(f"DELETE FROM {table} WHERE member_id = %s", (member,))
             await session.execute("SELECT vault.erase_credential(%s), vault.erase_data_key(%s)", (member, member))
             await session.execute("DELETE FROM resident WHERE member_id = %s", (member,))
 
     def _claims(self, form: SignUp, address_country: Country | None) -> frozenset[Claim]:
-        """What is declared, else what the address points to, else the country of the site asked; assumed if not said."""
+        """What is declared, else what the address points to, else the country of the site asked: assumed."""
         if form.country is not None:
             claims = {Claim(_country(form.country), Basis.RESIDENCE)}
         else:

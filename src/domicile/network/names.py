@@ -15,7 +15,11 @@ from domicile.ids import Country
 
 HANDLE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,28}[A-Za-z0-9_])?")
 RESERVED = frozenset(
-    ["about", "account", "accounts", "admin", "administrator", "api", "auth", "console", "domicile", "explore", "help", "hub", "instance", "legal", "login", "logout", "me", "moderator", "oauth", "operator", "owner", "password", "postmaster", "root", "security", "settings", "signup", "site", "support", "system", "web", "webmaster", "unavailable"]
+    """
+    about account accounts admin administrator api auth console domicile explore help hub instance legal login
+    logout me moderator oauth operator owner password postmaster root security settings signup site support system
+    unavailable web webmaster
+    """.split()  # noqa: SIM905  a list of words reads better than a list of strings
 )
 # UTS 39 confusables.txt, the rows whose both sides are ASCII letters or digits, after case folding.
 _SKELETON = str.maketrans({"0": "o", "1": "l", "i": "l", "-": "_"})

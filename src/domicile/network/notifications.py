@@ -42,7 +42,8 @@ async def notify(writer: SiteWriter, kind: str, actor: MemberId, post: PostId | 
 async def unnotify(writer: SiteWriter, kind: str, actor: MemberId, post: PostId | None = None) -> None:
     """Take a notice back whose cause is gone."""
     await writer.execute(
-        "DELETE FROM notification WHERE member_id = %s AND kind = %s AND actor = %s AND post_id IS NOT DISTINCT FROM %s",
+        "DELETE FROM notification WHERE member_id = %s AND kind = %s AND actor = %s"
+        " AND post_id IS NOT DISTINCT FROM %s",
         (writer.member, kind, actor, post.snowflake if post else None),
     )
 
@@ -68,7 +69,8 @@ class Notifications:
 
         async def read(reader: SiteReader) -> list[Notification]:
             rows = await reader.fetch(
-                "SELECT notification_id, kind, actor, post_author, post_id FROM notification WHERE member_id = %(member)s"
+                "SELECT notification_id, kind, actor, post_author, post_id FROM notification"
+                " WHERE member_id = %(member)s"
                 " AND notification_id < %(before)s AND notification_id > %(after)s AND kind = ANY (%(kinds)s)"
                 " AND (%(actor)s::bigint IS NULL OR actor = %(actor)s)"
                 f" ORDER BY notification_id {'ASC' if upward else 'DESC'} LIMIT %(limit)s",

@@ -73,7 +73,8 @@ class Profiles:
         async def read(reader: SiteReader) -> Own:
             rows, requests = await reader.fetch_all(
                 (
-                    f"SELECT a.member_id, {PROFILE_COLUMNS}, a.default_visibility, a.default_sensitive, a.language, a.role,"
+                    f"SELECT a.member_id, {PROFILE_COLUMNS}, a.default_visibility, a.default_sensitive, a.language,"
+                    " a.role,"
                     " (SELECT array_agg(DISTINCT kind) FROM consent c WHERE c.member_id = a.member_id"
                     "   AND c.withdrawn_at IS NULL) AS consents,"
                     " (SELECT array_agg(jurisdiction ORDER BY jurisdiction) FROM claim c"
@@ -108,7 +109,7 @@ class Profiles:
 
         async def write(writer: SiteWriter) -> None:
             for column, value in columns.items():  # our own names of columns, never a client's
-                await writer.execute(f"UPDATE account SET {column} = %s WHERE member_id = %s", (value, member))  # noqa: S608
+                await writer.execute(f"UPDATE account SET {column} = %s WHERE member_id = %s", (value, member))
 
         if columns:
             await self.router.transact(member, write)

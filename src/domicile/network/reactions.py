@@ -64,7 +64,8 @@ class Reactions:
 
         async def write(writer: SiteWriter) -> PostId:
             known = await writer.value(
-                "SELECT boost FROM reaction WHERE member_id = %s AND kind = 'boost' AND target_author = %s AND target_post = %s",
+                "SELECT boost FROM reaction WHERE member_id = %s AND kind = 'boost' AND target_author = %s"
+                " AND target_post = %s",
                 (member, post.author, post.snowflake),
             )
             if known is not None:
@@ -72,7 +73,8 @@ class Reactions:
             last = await writer.value("SELECT last_post FROM tally WHERE member_id = %s FOR UPDATE", (member,))
             own = next_snowflake(writer.now, int(str(last or 0)))
             await writer.execute(
-                "INSERT INTO post (author_id, post_id, visibility, boost_author, boost_post) VALUES (%s, %s, %s, %s, %s)",
+                "INSERT INTO post (author_id, post_id, visibility, boost_author, boost_post)"
+                " VALUES (%s, %s, %s, %s, %s)",
                 (
                     member,
                     own,

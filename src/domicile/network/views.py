@@ -28,7 +28,7 @@ NO_LIMIT = (1 << 63) - 1
 
 
 class Bounds(msgspec.Struct, array_like=True, kw_only=False):
-    """A page: posts before `before` and after `after`, each (snowflake, author); `upward`: the page just above `after`."""
+    """Posts before `before` and after `after`, each (snowflake, author); `upward`: the page just above `after`."""
 
     before: tuple[int, int] = (NO_LIMIT, NO_LIMIT)
     after: tuple[int, int] = (0, 0)
@@ -135,7 +135,8 @@ JOIN post p ON p.author_id = k.author_id AND p.post_id = k.post_id {_PEOPLE}
 """
 
 _PUBLIC = f"""
-SELECT {_POST_COLUMNS} FROM post p {_PEOPLE} JOIN resident r ON r.member_id = p.author_id AND r.state IN ('home', 'leaving')
+SELECT {_POST_COLUMNS} FROM post p {_PEOPLE}
+JOIN resident r ON r.member_id = p.author_id AND r.state IN ('home', 'leaving')
 WHERE p.visibility = 0 AND p.boost_post IS NULL AND p.post_id <= %(b0)s AND p.post_id >= %(a0)s
   AND (p.post_id, p.author_id) < (%(b0)s, %(b1)s) AND (p.post_id, p.author_id) > (%(a0)s, %(a1)s)
   {{filter}}

@@ -15,14 +15,16 @@ from domicile.ids import MemberId, SiteName
 
 HUB_DDL = """
 CREATE TABLE home (member_id bigint PRIMARY KEY, site text NOT NULL, epoch integer NOT NULL CHECK (epoch > 0));
-CREATE TABLE claim (kind text, digest bytea, member_id bigint NOT NULL, token bytea NOT NULL, PRIMARY KEY (kind, digest));
+CREATE TABLE claim (kind text, digest bytea, member_id bigint NOT NULL, token bytea NOT NULL,
+  PRIMARY KEY (kind, digest));
 CREATE INDEX claim_member ON claim (member_id);
 CREATE TABLE interest (site text, member_id bigint, PRIMARY KEY (site, member_id));
 CREATE INDEX interest_member ON interest (member_id);
 CREATE TABLE feed_head (single boolean PRIMARY KEY DEFAULT true CHECK (single), number bigint NOT NULL);
 INSERT INTO feed_head VALUES (true, 0);
 CREATE TABLE feed (number bigint PRIMARY KEY, member_id bigint NOT NULL, site text, epoch integer NOT NULL);
-CREATE TABLE app (client_id text PRIMARY KEY, registration bytea NOT NULL, registered_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE app (client_id text PRIMARY KEY, registration bytea NOT NULL,
+  registered_at timestamptz NOT NULL DEFAULT now());
 CREATE FUNCTION announce() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE last bigint; added bigint;
 BEGIN
@@ -121,7 +123,7 @@ class Directory:
         return {MemberId(row.member_id): _home(row) for row in rows}
 
     async def feed_after(self, site: SiteName, number: int, limit: int = 1000) -> tuple[list[FeedEntry], int]:
-        """Changes after `number` of members that `site` serves or cares for, and the number up to which that is all."""
+        """Changes after `number` of members that `site` serves or cares for, and up to which number that is all."""
         async with self.database.snapshot() as hub:
             head = await hub.send(
                 "SELECT coalesce(max(number), %s) FROM"
@@ -131,7 +133,8 @@ class Directory:
             entries = await hub.send(
                 "SELECT number, member_id, site, epoch FROM"
                 " (SELECT * FROM feed WHERE number > %(after)s ORDER BY number LIMIT %(limit)s) f WHERE site = %(site)s"
-                " OR EXISTS (SELECT FROM interest i WHERE i.site = %(site)s AND i.member_id = f.member_id) ORDER BY number",
+                " OR EXISTS (SELECT FROM interest i WHERE i.site = %(site)s AND i.member_id = f.member_id)"
+                " ORDER BY number",
                 {"after": number, "limit": limit, "site": site},
             )
             up_to = (await head.fetchall())[0][0]
@@ -201,7 +204,7 @@ class Directory:
             raise TooMany("digest look-ups at the hub exceed hub.lookups_per_minute", limit=self._limit)
 
 
-class _Taken(Exception):  # noqa: N818  rolls the transaction back; never leaves this module
+class _Taken(Exception):
     def __init__(self, kinds: frozenset[str]) -> None:
         super().__init__()
         self.kinds = kinds

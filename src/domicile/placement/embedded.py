@@ -191,7 +191,7 @@ class Embedded:
     # Servers
 
     def _open(self, names: list[str]) -> None:
-        assert self._supervisor is not None  # noqa: S101
+        assert self._supervisor is not None
         new = self._clusters.missing(names)
         self._clusters.check_room(new)
         if new:
@@ -230,7 +230,7 @@ class Embedded:
         }
 
     def _wait_until_ready(self, name: str) -> None:
-        assert self._supervisor is not None  # noqa: S101
+        assert self._supervisor is not None
         said = 5.0
         for waited in _waiting(self._patience):
             if self._clusters.ready(name, self._supervisor.socket_dir):

@@ -2,8 +2,8 @@
 
 Tables are SQLAlchemy tables. The declaration stands on the column:
 
-    author_id = Column(BigInteger, ForeignKey("resident.member_id"), info=home())   the row lives where this member lives
-    recipient = Column(BigInteger, info=remote("member"))                           points across sites: an opaque id
+    author_id = Column(BigInteger, ForeignKey("resident.member_id"), info=home())   lives where this member lives
+    recipient = Column(BigInteger, info=remote("member"))                           an opaque id across sites
     email     = Column(LargeBinary, info=personal("user.contact.email", sealed=True))
 
 and `info=network()` or `info=local(...)` on a table marks the rows nobody owns. `load_ownership` refuses, naming table

@@ -1,4 +1,4 @@
-"""`read(member, fn)` and `transact(member, fn)`: the only way to a member's rows, and the only maker of readers and writers.
+"""`read(member, fn)` and `transact(member, fn)`: the only way to a member's rows, and to a reader or a writer.
 
 A reader runs in one REPEATABLE READ transaction whose first statement finds the resident and its epoch; a writer first
 locks the resident. Both therefore know that the member was at home here, under at least the epoch the caller knew,
@@ -137,7 +137,7 @@ class Router:
     async def read_at(
         self, name: SiteName, members: Mapping[MemberId, int]
     ) -> AsyncIterator[tuple[SiteReader, Residents]]:
-        """A reader at a site for many members at once (member -> epoch known to the asker), and who of them is there."""
+        """A reader at a site for many members at once (member -> epoch the asker knows), and who of them is there."""
         async with self._reader(self._site(Home(name, 1)), members) as pair:
             yield pair
 

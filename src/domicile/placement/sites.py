@@ -152,7 +152,7 @@ def make_site(config: Config, name: SiteName, credentials: Credentials) -> Site:
 
 
 async def check_server(name: str, database: Database) -> None:
-    """A server one already runs: refuse it if it is too old, if it would log members' data, or if the app owns tables."""
+    """Refuse a server that is too old, that would log members' data, or whose application role owns the tables."""
     rows = await database.run("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", ([*LOG_SETTINGS],))
     wrong = [f"{r.name} = {LOG_SETTINGS[r.name]} (now {r.setting})" for r in rows if r.setting != LOG_SETTINGS[r.name]]
     if wrong:

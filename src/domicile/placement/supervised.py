@@ -55,7 +55,7 @@ class Supervised:
     def _launch(self) -> subprocess.Popen[str]:
         script = str(Path(supervisor.__file__).absolute())
         with open(self._runtime.with_name("supervisor.log"), "ab", opener=supervisor.private) as log:
-            return subprocess.Popen(  # noqa: S603
+            return subprocess.Popen(
                 [sys.executable, "-I", "-S", script, str(self.socket_dir), str(self._runtime)],
                 cwd="/",
                 stdin=subprocess.PIPE,
@@ -67,20 +67,20 @@ class Supervised:
             )
 
     def _tell(self, line: str) -> None:
-        assert self._process.stdin  # noqa: S101
+        assert self._process.stdin
         with contextlib.suppress(OSError):  # it has just ended: the thread starts it again with all it must know
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
 
     def _hang_up(self) -> None:
-        assert self._process.stdin  # noqa: S101
+        assert self._process.stdin
         with contextlib.suppress(OSError):
             self._process.stdin.close()
 
     def _watch(self) -> None:
         """Read reports until the supervisor ends; unless that was asked for, start it again."""
         while True:
-            assert self._process.stdout  # noqa: S101
+            assert self._process.stdout
             with self._process.stdout as reports:
                 for line in reports:
                     report = json.loads(line)
@@ -116,7 +116,7 @@ def sweep(runtime: Path) -> None:
 def socket_folder(user: Account) -> Path:
     """A new folder of the servers' user, short enough for a socket's path wherever the data lies."""
     own = [] if user.switch else [os.environ.get("XDG_RUNTIME_DIR", "")]
-    for parent in (*own, "/tmp", "/var/tmp"):  # noqa: S108
+    for parent in (*own, "/tmp", "/var/tmp"):
         longest = len(os.fsencode(f"{parent}/domicile-12345678/.s.PGSQL.65535.lock"))
         if parent and longest < LONGEST_SOCKET_PATH and os.access(parent, os.W_OK | os.X_OK):
             made = Path(tempfile.mkdtemp(prefix="domicile-", dir=parent)).resolve()

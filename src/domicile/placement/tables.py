@@ -145,6 +145,7 @@ def _kept_by_the_site(metadata: MetaData) -> None:
         Column("kind", String(32), nullable=False),
         Column("exporter", String(8), nullable=False),
         Column("importer", String(8)),
+        Column("scope", ARRAY(Text), nullable=False, server_default="{}"),
         Column("filed_on", Date, nullable=False),
         Column("valid_until", Date),
         Column("withdrawn_on", Date),
