@@ -56,7 +56,7 @@ def _judged(article: Compiled, consents: frozenset[str], on: LawOn) -> Finding:
 
 def _judge(article: Compiled, consents: frozenset[str]) -> Finding:
     rule = article.rule
-    assert isinstance(rule, Publication)  # noqa: S101 - `on.rules` was asked for this kind
+    assert isinstance(rule, Publication)
     missing = open_gates(rule.asks, lambda ask: missing_consent(ask, rule.id, consents))
     return article.finding(article.verdict(rule.unmet if missing else rule.answer), missing=missing)
 

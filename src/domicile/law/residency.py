@@ -107,7 +107,7 @@ def _findings(person: Person, candidate: Country, on: LawOn, operator: Operator 
 
 def _judge(article: Compiled, candidate: Country, on: LawOn) -> Finding:
     rule = article.rule
-    assert isinstance(rule, Residency)  # noqa: S101 - `on.rules` was asked for this kind
+    assert isinstance(rule, Residency)
     inside = (not rule.homes or on.within(candidate, rule.homes)) and not on.within(candidate, rule.homes_not)
     if not inside:
         return article.finding(article.verdict(rule.elsewhere))

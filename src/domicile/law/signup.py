@@ -80,12 +80,12 @@ def _articles(
 
 
 def _signup(article: Compiled) -> SignUp:
-    assert isinstance(article.rule, SignUp)  # noqa: S101 - `on.rules` was asked for this kind
+    assert isinstance(article.rule, SignUp)
     return article.rule
 
 
 def _age(article: Compiled) -> Age:
-    assert isinstance(article.rule, Age)  # noqa: S101 - `on.rules` was asked for this kind
+    assert isinstance(article.rule, Age)
     return article.rule
 
 

@@ -70,7 +70,7 @@ def _grounds(ground: Compiled, article: Compiled) -> bool:
 
 
 def _transfer(article: Compiled) -> Transfer:
-    assert isinstance(article.rule, Transfer)  # noqa: S101 - `on.rules` was asked for this kind
+    assert isinstance(article.rule, Transfer)
     return article.rule
 
 

@@ -116,11 +116,14 @@ class Directory:
         wanted = sorted(set(members))
         rows = await self.database.run("SELECT member_id, site, epoch FROM home WHERE member_id = ANY (%s)", (wanted,))
         if asker and rows:
-            await self.database.run(
-                "INSERT INTO interest SELECT %s, unnest(%s::bigint[]) ON CONFLICT DO NOTHING",
-                (asker, [row.member_id for row in rows]),
-            )
+            await self.note_interest(asker, [row.member_id for row in rows])
         return {MemberId(row.member_id): _home(row) for row in rows}
+
+    async def note_interest(self, site: SiteName, members: Sequence[MemberId]) -> None:
+        """From now on the feed tells this site of changes to these members' homes."""
+        await self.database.run(
+            "INSERT INTO interest SELECT %s, unnest(%s::bigint[]) ON CONFLICT DO NOTHING", (site, list(members))
+        )
 
     async def feed_after(self, site: SiteName, number: int, limit: int = 1000) -> tuple[list[FeedEntry], int]:
         """Changes after `number` of members that `site` serves or cares for, and up to which number that is all."""

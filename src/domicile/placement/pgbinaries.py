@@ -109,7 +109,7 @@ def _wheel() -> Path:
 
 
 def _run(folder: Path, user: Account) -> str:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603
         [str(folder / "postgres"), "--version"],
         env=ENVIRONMENT,
         cwd="/",

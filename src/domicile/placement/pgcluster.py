@@ -232,7 +232,7 @@ class Clusters:
 
     def _initdb(self, name: str, folder: Path, superuser: str, secret: Path) -> None:
         builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if self.binaries.major >= 17 else []
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603
             [
                 *(self.binaries.program("initdb"), "-D", str(folder), "-U", superuser, f"--pwfile={secret}"),
                 *("--auth-local=scram-sha-256", "--auth-host=scram-sha-256", "--encoding=UTF8", "--data-checksums"),

@@ -55,7 +55,7 @@ class Supervised:
     def _launch(self) -> subprocess.Popen[str]:
         script = str(Path(supervisor.__file__).absolute())
         with open(self._runtime.with_name("supervisor.log"), "ab", opener=supervisor.private) as log:
-            return subprocess.Popen(
+            return subprocess.Popen(  # noqa: S603
                 [sys.executable, "-I", "-S", script, str(self.socket_dir), str(self._runtime)],
                 cwd="/",
                 stdin=subprocess.PIPE,
@@ -116,7 +116,7 @@ def sweep(runtime: Path) -> None:
 def socket_folder(user: Account) -> Path:
     """A new folder of the servers' user, short enough for a socket's path wherever the data lies."""
     own = [] if user.switch else [os.environ.get("XDG_RUNTIME_DIR", "")]
-    for parent in (*own, "/tmp", "/var/tmp"):
+    for parent in (*own, "/tmp", "/var/tmp"):  # noqa: S108
         longest = len(os.fsencode(f"{parent}/domicile-12345678/.s.PGSQL.65535.lock"))
         if parent and longest < LONGEST_SOCKET_PATH and os.access(parent, os.W_OK | os.X_OK):
             made = Path(tempfile.mkdtemp(prefix="domicile-", dir=parent)).resolve()

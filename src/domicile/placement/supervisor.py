@@ -34,7 +34,7 @@ def inhabitants(folder: Path) -> list[int]:
     if Path("/proc/self/cwd").exists():
         return [int(process.name) for process in Path("/proc").glob("[0-9]*") if _lives_in(process, folder)]
     pid = postmaster_pid(folder)
-    command = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout
+    command = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout  # noqa: S603, S607
     return [pid] if pid and "postgres" in command and str(folder) in command else []
 
 
@@ -136,7 +136,7 @@ class Postmaster:
         self.started = now
         try:
             with open(self.log, "ab", opener=private) as log:
-                self.process = subprocess.Popen(
+                self.process = subprocess.Popen(  # noqa: S603
                     self.spec["argv"],
                     env=self.spec["env"],
                     cwd="/",

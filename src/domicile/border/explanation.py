@@ -1,0 +1,88 @@
+"""Why, for one member: whose laws claim them, where their home may be, and what may cross to which country.
+
+For the member themself and for the operator (`law explain`); never for another reader (rule 13).
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from domicile.border.crossing import Door
+from domicile.border.licence import CLOSED_CONTENT, OPAQUE_IDS, OPEN_CONTENT, Counter
+from domicile.border.persons import find_persons
+from domicile.border.safeguards import ON_FILE, in_force
+from domicile.ids import Country, MemberId, SiteName, country_of_site
+from domicile.law.decision import Decision
+from domicile.law.facts import Act, Audience, Claim, Operator, Person
+from domicile.law.publication import decide_publication
+from domicile.law.residency import HomeDecision, choose_home
+from domicile.placement.routing import SiteReader
+
+QUESTIONS: tuple[tuple[str, str, Audience], ...] = (
+    ("public posts", OPEN_CONTENT, "public"),
+    ("profile", "user.name", "public"),
+    ("followers-only posts", CLOSED_CONTENT, "followers"),
+    ("direct messages", CLOSED_CONTENT, "direct"),
+    ("opaque ids", OPAQUE_IDS, "none"),
+    ("e-mail address", "user.contact.email", "none"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One question about a crossing and what the law and the policy say."""
+
+    what: str
+    importer: Country
+    act: Act
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything the law says about one member on one day."""
+
+    member: MemberId
+    site: SiteName
+    on: date
+    claims: tuple[Claim, ...]
+    consents: tuple[str, ...]
+    home: HomeDecision
+    publication: Decision
+    crossings: tuple[Answered, ...]
+
+
+async def explain_member(door: Door, member: MemberId, on: date | None = None) -> Explanation:
+    """The law on a member on a day (today if none is given). Raises NotFound."""
+
+    async def read(reader: SiteReader) -> tuple[Person, SiteName, Counter]:
+        person = (await find_persons(reader, [member]))[member]
+        today = await door.counter_at(reader)
+        return person, reader.site.name, today if on in (None, today.on) else await _counter_on(door, reader, today, on)
+
+    person, site, counter = await door.router.read(member, read)
+    countries = list(dict.fromkeys(country_of_site(name) for name in door.router.sites))
+    return Explanation(
+        member=member,
+        site=site,
+        on=counter.on,
+        claims=tuple(sorted(person.claims)),
+        consents=tuple(sorted(person.consents)),
+        home=choose_home(person, countries, counter.law, counter.policy, counter.operator),
+        publication=decide_publication(person, counter.law, counter.policy),
+        crossings=tuple(
+            Answered(what, importer, act, counter.decide(person, importer, act, category, audience))
+            for importer in countries
+            if importer != country_of_site(site)
+            for act in (Act.RELAY, Act.DIRECT)
+            for what, category, audience in QUESTIONS
+            if act is Act.RELAY or what == "public posts"
+        ),
+    )
+
+
+async def _counter_on(door: Door, reader: SiteReader, today: Counter, on: date | None) -> Counter:
+    """The desk as it would stand on another day: that day's law, and the papers that count then."""
+    day = on or today.on
+    papers = in_force(await reader.fetch(ON_FILE), day)
+    operator = Operator(papers, today.operator.persons_since_january, today.operator.designations, today.policy.name)
+    return Counter(today.exporter, day, door.law.on(day), operator, today.policy)
