@@ -1,0 +1,72 @@
+"""A network in a folder of its own: what the fixtures open, and what a test opens that must kill its servers."""
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from domicile.config import load_config
+from domicile.ids import MemberId
+from domicile.network.members import SignUp
+from domicile.placement.embedded import discard
+from domicile.wiring import Domicile, open_domicile
+
+MakeMember = Callable[..., Awaitable[MemberId]]
+PUBLICATION = ("publication",)
+
+
+class SetClock:
+    """A clock that runs like any other, from the moment it is set to."""
+
+    def __init__(self) -> None:
+        self._offset = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._offset
+
+    def set(self, moment: datetime) -> None:
+        """It is `moment` now, and time goes on from there."""
+        self._offset = moment - datetime.now(UTC)
+
+    def advance(self, by: timedelta) -> None:
+        self._offset += by
+
+    def reset(self) -> None:
+        self._offset = timedelta()
+
+
+@contextlib.asynccontextmanager
+async def network_at(
+    folder: Path, *, keep: bool = False, clock: Any = None, **settings: Any
+) -> AsyncIterator[Domicile]:
+    """A running network whose data lies in `folder` and is thrown away at the end, unless `keep`.
+
+    The environment counts (DOMICILE_EMBEDDED__BINDIR), so the whole suite runs on another PostgreSQL too.
+    """
+    config = load_config(data=folder, **settings)
+    overrides = {} if clock is None else {"clock": clock}
+    try:
+        async with open_domicile(config, **overrides) as domicile:
+            yield domicile
+    finally:
+        if not keep:
+            discard(folder)
+
+
+async def make_member(
+    domicile: Domicile,
+    country: str = "DE",
+    *,
+    consents: Sequence[str] = PUBLICATION,
+    password: str | None = None,
+    handle: str | None = None,
+    **form: Any,
+) -> MemberId:
+    """A new member of this country, under a handle nobody has."""
+    handle = handle or f"{country.lower()}_{secrets.token_hex(6)}"
+    form.setdefault("email", f"{handle}@example.org")
+    return await domicile.members.sign_up(
+        SignUp(username=handle, password=password, country=country, consents=list(consents), **form)
+    )
