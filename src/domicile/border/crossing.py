@@ -101,7 +101,11 @@ class Door:
         seen: Seen[R] = Seen()
         gone = await self._look_once(at, view, question, _by_site(members), act, seen)
         if gone:
-            homes = await self.router.learn_routes(at, gone)
+            try:
+                homes = await self.router.learn_routes(at, gone)
+            except Unavailable:
+                seen.missing.add(at)  # where they went, only the hub knows
+                return seen
             seen.unknown |= gone - homes.keys()
             still = await self._look_once(at, view, question, _by_site(homes), act, seen)
             seen.missing |= {homes[member].site for member in still}

@@ -158,12 +158,7 @@ class Posts:
     async def show_many(self, posts: Iterable[PostId], *, reader: MemberId | None, at: SiteName) -> Seen[PostItem]:
         """Posts by id, in the order asked; closed ones by naming the reader, and only then."""
         wanted = list(dict.fromkeys(posts))
-        homes = {}
-        for post in wanted:
-            try:
-                homes[post.author] = await self.router.home_of(post.author)
-            except NotFound:
-                continue
+        homes = await self.router.homes_of(post.author for post in wanted)
         keys = [(post.snowflake, post.author) for post in wanted if post.author in homes]
         if not keys:
             return Seen()
@@ -203,27 +198,20 @@ class Posts:
         found: dict[PostId, PostId] = {}
         level, complete = [post], True
         for _ in range(DEEPEST_THREAD):
-            homes = {parent.author: await self.router.home_of(parent.author) for parent in level}
+            homes = await self.router.homes_of(parent.author for parent in level)
             asked = RepliesAsked([(parent.snowflake, parent.author) for parent in level])
             seen = await self.door.look(at, REPLIES, asked, homes)
             complete = complete and seen.complete
             replies = {_post_id(item.reply): PostId(item.parent, item.author) for item in seen.items}
             fresh = {reply: parent for reply, parent in replies.items() if reply not in found and reply != post}
             found.update(fresh)
-            level = [reply for reply in fresh if await self._known(reply.author)]
+            level = list(fresh)
             if not level or len(found) > LONGEST_THREAD:
                 break
         shown = await self.show_many(sorted(found), reader=reader, at=at)
         # A reply's own author is the truth of what it answers; a stub that says otherwise is not shown.
         items = [item for item in shown.items if item.reply_to and found[item.id] == _post_id(item.reply_to)]
         return items, complete and shown.complete
-
-    async def _known(self, member: MemberId) -> bool:
-        try:
-            await self.router.home_of(member)
-        except NotFound:
-            return False
-        return True
 
     async def _parent(self, member: MemberId, post: PostId) -> PostItem:
         try:
@@ -345,7 +333,7 @@ async def remove_post(writer: SiteWriter, snowflake: Snowflake) -> None:
         half_reply = ReplyHalf(row.reply_post, snowflake, version, removed=True)
         await post_parcel(writer, row.reply_author, "reply", half_reply)
     for table in ("reaction_stub", "reply_stub", "post_mention", "post_tag", "post"):
-        await writer.execute(f"DELETE FROM {table} WHERE author_id = %s AND post_id = %s", (member, snowflake))  # noqa: S608
+        await writer.execute(f"DELETE FROM {table} WHERE author_id = %s AND post_id = %s", (member, snowflake))
     await writer.execute("SELECT vault.erase_direct_text(%s, %s)", (member, snowflake))
     await writer.execute("UPDATE media SET post_id = NULL WHERE member_id = %s AND post_id = %s", (member, snowflake))
     await writer.execute(

@@ -127,12 +127,7 @@ class Profiles:
 
     async def show_many(self, members: list[MemberId], *, at: SiteName) -> dict[MemberId, ProfileItem]:
         """Profiles of several members; whoever is erased or out of reach is absent."""
-        homes = {}
-        for member in dict.fromkeys(members):
-            try:
-                homes[member] = await self.router.home_of(member)
-            except NotFound:
-                continue
+        homes = await self.router.homes_of(members)
         seen = await self.door.look(at, PROFILES, ProfilesAsked(), homes)
         return {item.member: item for item in seen.items}
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from domicile.border.crossing import Door, Seen
-from domicile.errors import InvalidInput
+from domicile.errors import InvalidInput, Unavailable
 from domicile.ids import MemberId, PostId, SiteName
 from domicile.network.items import PostItem
 from domicile.network.posts import Posts
@@ -48,12 +48,17 @@ class Timelines:
     async def home(self, member: MemberId, bounds: Bounds) -> Page:
         """Posts of those whom the member follows, and their own."""
         at = (await self.router.home_of(member)).site
-        followed = await self.router.read(member, lambda reader: _followed(reader, member))
-        homes, unknown = followed
+        homes, unknown = await self.router.read(member, lambda reader: _followed(reader, member))
+        lost = False
         if unknown:
-            homes |= await self.router.learn_routes(at, unknown)
+            try:
+                homes |= await self.router.learn_routes(at, unknown)
+            except Unavailable:
+                lost = True
         homes[member] = await self.router.home_of(member)
         seen = await self.door.look(at, NEWEST, Newest(bounds), homes)
+        if lost:
+            seen.missing.add(at)  # not every route is known: the page must say that something is missing
         return await self._page(seen, bounds, reader=member, at=at)
 
     async def public(

@@ -198,6 +198,14 @@ class Directory:
             )
             await hub.execute("INSERT INTO claim SELECT * FROM new_claim ON CONFLICT DO NOTHING")
 
+    async def sizes(self) -> dict[str, int]:
+        """How many homes, claims and feed entries there are."""
+        rows = await self.database.run(
+            "SELECT (SELECT count(*) FROM home) AS homes, (SELECT count(*) FROM claim) AS claims,"
+            " (SELECT number FROM feed_head) AS feed"
+        )
+        return {"homes": rows[0].homes, "claims": rows[0].claims, "feed": rows[0].feed}
+
     def _count_lookup(self) -> None:
         self.lookups += 1
         minute = int(time.monotonic() // 60)

@@ -20,10 +20,12 @@ AUDIT_ROLE = "domicile_audit"
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
+HOME_MARK = "domicile:home"
+"""Comment on every owner's column: the catalogue itself says whose rows they are, also when key and trigger are gone."""
+
 # A pending member's rows are written by the very transaction that made the member (sign-up, step 1), and only deleted
 # afterwards (a lost claim): `xmin` of the resident row is this transaction's own id exactly then.
-_FENCE = """
-CREATE FUNCTION domicile.fence_{function}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+_FENCE_BODY = """
 BEGIN
   IF TG_OP = 'DELETE' THEN
     PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.{owner} AND r.state IN ('home', 'pending') FOR SHARE;
@@ -37,9 +39,14 @@ BEGIN
     IF FOUND THEN RETURN NEW; END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
-END $$;
+END """
+
+_FENCE = """
+CREATE FUNCTION domicile.fence_{function}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $${body}$$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW
   WHEN (current_user <> '{import_role}') EXECUTE FUNCTION domicile.fence_{function}();
+COMMENT ON COLUMN {table}.{owner} IS '{mark}';
 """
 
 _VAULT_FUNCTIONS = """
@@ -76,6 +83,7 @@ def site_ddl(ownership: Ownership) -> str:
         [
             "CREATE SCHEMA domicile;\n",
             *_create_tables(ownership),
+            *_marks(ownership),
             *(_fence(owned) for owned in ownership.owned),
             *(_vault_functions(owned) for owned in ownership.owned if owned.table.schema == VAULT),
             *_privileges(ownership),
@@ -93,17 +101,41 @@ def _create_tables(ownership: Ownership) -> Iterator[str]:
             yield f"{CreateIndex(index).compile(dialect=_DIALECT)};\n"
 
 
+def _marks(ownership: Ownership) -> Iterator[str]:
+    """A comment on every table says what it was declared as: what has no such comment, nobody declared."""
+    declared = {"owned": [owned.table for owned in ownership.owned], "network": ownership.network}
+    declared["site"] = [ownership.metadata.tables[ROOT], *ownership.site]
+    for kind, tables in declared.items():
+        for table in tables:
+            words = f"domicile:{kind} {table.comment or ''}".strip().replace("'", "''")
+            yield f"COMMENT ON TABLE {_quoted(table)} IS '{words}';\n"
+
+
 def _quoted(table: Table) -> str:
     return str(_DIALECT.identifier_preparer.format_table(table))
+
+
+def _quote(name: str) -> str:
+    return str(_DIALECT.identifier_preparer.quote(name))
 
 
 def _function_name(owned: OwnedTable) -> str:
     return owned.name.replace(".", "_")
 
 
+def fence_body(owner: str) -> str:
+    """What the fence of a table with this owner's column does, as PostgreSQL keeps it in pg_proc.prosrc."""
+    return _FENCE_BODY.format(owner=_quote(owner))
+
+
 def _fence(owned: OwnedTable) -> str:
     return _FENCE.format(
-        function=_function_name(owned), owner=owned.owner, table=_quoted(owned.table), import_role=IMPORT_ROLE
+        function=_function_name(owned),
+        body=fence_body(owned.owner),
+        owner=_quote(owned.owner),
+        table=_quoted(owned.table),
+        import_role=IMPORT_ROLE,
+        mark=HOME_MARK,
     )
 
 

@@ -89,15 +89,30 @@ class Router:
 
     async def home_of(self, member: MemberId, *, ask_hub: bool = False) -> Home:
         """Where a member lives. Raises NotFound for a member nobody knows, after asking the hub."""
-        hint = None if ask_hub else self._hints.get(member)
-        if hint is not None:
-            return hint
-        homes = await self.directory.homes([member])
+        homes = await self.homes_of([member], ask_hub=ask_hub)
         if member not in homes:
-            self._hints.pop(member, None)
             raise NotFound("the hub knows no such member")
-        self._remember(member, homes[member])
         return homes[member]
+
+    async def homes_of(self, members: Iterable[MemberId], *, ask_hub: bool = False) -> dict[MemberId, Home]:
+        """Where these members live; whoever is erased or unknown is absent.
+
+        While the hub does not answer, the sites' read copies do: a site that was left answers `moved` by itself.
+        """
+        wanted = set(members)
+        found = {} if ask_hub else {m: self._hints[m] for m in wanted if m in self._hints}
+        unknown = wanted - found.keys()
+        if unknown:
+            try:
+                fresh = await self.directory.homes(unknown)
+            except Unavailable:
+                fresh = await self._homes_by_copies(unknown)
+            for member in unknown - fresh.keys():
+                self._hints.pop(member, None)
+            for member, home in fresh.items():
+                self._remember(member, home)
+            found |= fresh
+        return found
 
     async def read(self, member: MemberId, fn: Callable[[SiteReader], Awaitable[T]]) -> T:
         """Run `fn` with a reader at the member's home."""
@@ -188,6 +203,24 @@ class Router:
                 return await attempt(home)
             self.forget(member)
         raise NotResident("a member is at home nowhere that answers; a move or a repair is under way")
+
+    async def _homes_by_copies(self, members: set[MemberId]) -> dict[MemberId, Home]:
+        """What the sites of this process know: their own residents, and their copies of the directory."""
+        found: dict[MemberId, Home] = {}
+        for name, site in self.sites.items():
+            with contextlib.suppress(Unavailable):
+                for row in await site.app.run(
+                    "SELECT member_id, site, epoch FROM route WHERE member_id = ANY (%(members)s) UNION ALL"
+                    " SELECT member_id, %(name)s, epoch FROM resident WHERE member_id = ANY (%(members)s)"
+                    " AND state IN ('home', 'leaving')",
+                    {"members": sorted(members), "name": name},
+                ):
+                    known = found.get(row.member_id)
+                    if known is None or known.epoch < row.epoch:
+                        found[row.member_id] = Home(SiteName(row.site), row.epoch)
+        if not found:
+            raise Unavailable("the hub does not answer, and no site has a copy of these routes")
+        return found
 
     def _site(self, home: Home) -> Site:
         site = self.sites.get(home.site)

@@ -1,0 +1,288 @@
+"""`domicile law ...`"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from domicile.border.explanation import Explanation, explain_member
+from domicile.border.safeguards import file_safeguard, list_safeguards, withdraw_safeguard
+from domicile.cli.output import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    OnOption,
+    failures,
+    find_member,
+    on_network,
+    out,
+    parse_day,
+    print_json,
+    print_table,
+    settings,
+)
+from domicile.errors import InvalidInput, NotFound
+from domicile.ids import Country
+from domicile.law.decision import Citation, Conflict, Decision
+from domicile.law.explain import explain, explain_citation
+from domicile.law.facts import Safeguard
+from domicile.law.library import load_pack, load_packs
+from domicile.wiring import Domicile
+
+law_app = typer.Typer(help="What the law asks, since when, by which article. Not legal advice.", no_args_is_help=True)
+safeguard_app = typer.Typer(help="Contracts, notices and assessments on file.", no_args_is_help=True)
+law_app.add_typer(safeguard_app, name="safeguard")
+
+CountryArgument = Annotated[str, typer.Argument(metavar="CC", help="A country or bloc, like RU or EU.")]
+
+
+@law_app.command(name="list")
+def list_packs(data: DataOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """The packs, and how many of their rules were checked against a text."""
+    with failures(json):
+        law = load_packs(settings(data, config).packs)
+        packs = [
+            {
+                "jurisdiction": code,
+                "name": pack.name,
+                "version": pack.version,
+                "rules": len(rules := law.rules(code)),
+                "checked_against_a_text": sum(rule.verified for rule in rules),
+            }
+            for code, pack in sorted(law.packs.items())
+        ]
+        if json:
+            print_json({"packs": packs})
+        else:
+            columns = ["jurisdiction", "name", "version", "rules", "checked_against_a_text"]
+            print_table("Law packs (recorded; not legal advice)", columns, [[p[c] for c in columns] for p in packs])
+
+
+@law_app.command()
+def show(
+    country: CountryArgument,
+    on: OnOption = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The rules of one pack, in force on a day or all of them."""
+    with failures(json):
+        law = load_packs(settings(data, config).packs)
+        code = Country(country.upper())
+        if code not in law.packs:
+            raise NotFound(f"there is no pack for {code}; there are packs for {', '.join(sorted(law.packs))}")
+        rules = law.rules(code, parse_day(on))
+        if json:
+            print_json({"jurisdiction": code, "rules": [_rule(rule) for rule in rules]})
+        else:
+            for rule in rules:
+                out.print(f"[bold]{rule.rule}[/] since {rule.valid_from or 'unknown'}", highlight=False)
+                out.print(f"  {escape(explain_citation(rule))}", highlight=False)
+
+
+@law_app.command(name="explain")
+def explain_command(
+    member: Annotated[str, typer.Argument(metavar="MEMBER", help="A member's id or handle.")],
+    on: OnOption = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Which laws claim a member and why, which sites may be home, what may cross where, each with its article."""
+    with failures(json):
+        day = parse_day(on)
+
+        async def work(domicile: Domicile) -> Explanation:
+            return await explain_member(domicile.door, await find_member(domicile, member), day)
+
+        found = on_network(settings(data, config), work)
+        if json:
+            print_json(_explanation(found))
+        else:
+            _show_explanation(found)
+
+
+@law_app.command(name="check")
+def check_pack(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A pack's TOML file.")], json: JsonOption = False
+) -> None:
+    """Read a pack strictly: file, line, and what is wrong."""
+    with failures(json):
+        pack = load_pack(file)
+        if json:
+            print_json({"ok": True, "jurisdiction": pack.jurisdiction, "version": pack.version})
+        else:
+            out.print(f"{file}: the pack of {pack.jurisdiction}, version {pack.version}, can be used")
+
+
+@safeguard_app.command(name="list")
+def list_on_file(data: DataOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Every safeguard on file at every site."""
+    with failures(json):
+
+        async def work(domicile: Domicile) -> list[dict[str, Any]]:
+            return [
+                {"site": name, **row._asdict()}
+                for name, site in domicile.sites.items()
+                for row in await list_safeguards(site.app)
+            ]
+
+        found = on_network(settings(data, config), work)
+        if json:
+            print_json({"safeguards": found})
+        else:
+            columns = ["site", "safeguard_id", "kind", "importer", "filed_on", "valid_until", "withdrawn_on", "note"]
+            print_table("Safeguards on file", columns, [[row[column] for column in columns] for row in found])
+
+
+@safeguard_app.command()
+def withdraw(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The safeguard's id, as `list` shows it.")],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take a safeguard off file; the border hears of it with the next crossing."""
+    with failures(json):
+
+        async def work(domicile: Domicile) -> list[str]:
+            return await _withdraw_everywhere(domicile, name)
+
+        sites = on_network(settings(data, config), work)
+        if json:
+            print_json({"ok": True, "safeguard": name, "sites": sites})
+        else:
+            out.print(f"{name} is off file at {', '.join(sites)}.")
+
+
+@safeguard_app.command(name="file")
+def file_command(
+    kind: Annotated[str, typer.Argument(help="What it is, like scc or rkn_notice.")],
+    site: Annotated[str, typer.Option(help="The exporting site.")],
+    importer: Annotated[str | None, typer.Option(help="To which country; to any if not given.")] = None,
+    filed_on: Annotated[str | None, typer.Option(help="Since when; today if not given.")] = None,
+    valid_until: Annotated[str | None, typer.Option(help="Until when.")] = None,
+    name: Annotated[str | None, typer.Option(help="Its id; made from the others if not given.")] = None,
+    note: Annotated[str, typer.Option(help="Where the paper is.")] = "",
+    made_up: Annotated[bool, typer.Option("--made-up", help="Only for a demonstration.")] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Put a safeguard on file, or back on file after it was withdrawn."""
+    with failures(json):
+        day, until = parse_day(filed_on), parse_day(valid_until)
+
+        async def work(domicile: Domicile) -> str:
+            known = next((s for n, s in domicile.sites.items() if n == site), None)
+            if known is None:
+                raise InvalidInput(f"there is no site {site}; there are {', '.join(domicile.sites)}")
+            now: datetime = domicile.clock()
+            paper = Safeguard(
+                kind=kind,
+                exporter=known.country,
+                importer=Country(importer.upper()) if importer else None,
+                filed_on=day or now.date(),
+                valid_until=until,
+            )
+            chosen = name or f"{paper.exporter}-{kind}-{paper.importer or 'any'}"
+            await file_safeguard(known.app, chosen, paper, made_up=made_up, note=note, now=now)
+            return chosen
+
+        chosen = on_network(settings(data, config), work)
+        if json:
+            print_json({"ok": True, "safeguard": chosen})
+        else:
+            out.print(f"{chosen} is on file at {site}.")
+
+
+async def _withdraw_everywhere(domicile: Domicile, name: str) -> list[str]:
+    done: list[str] = []
+    for site_name, site in domicile.sites.items():
+        try:
+            await withdraw_safeguard(site.app, name, domicile.clock())
+        except NotFound:
+            continue
+        done.append(site_name)
+    if not done:
+        raise NotFound(f"no safeguard named {name} is on file; `law safeguard list` shows them")
+    return done
+
+
+def _rule(rule: Citation) -> dict[str, Any]:
+    return {
+        "id": rule.rule,
+        "citation": f"{rule.act}, {rule.article}",
+        "summary": rule.summary,
+        "valid_from": rule.valid_from,
+        "source": rule.source,
+        "checked_on": rule.checked_on,
+        "verified": rule.verified,
+        "confidence": rule.confidence,
+        "disputed": rule.disputed,
+        "unverified": rule.unverified,
+        "amended_by": rule.amended_by,
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "verdict": decision.verdict.value,
+        "allowed": decision.allowed,
+        "policy": decision.policy,
+        "reason": decision.reason,
+        "rules": [_rule(citation) for citation in decision.citations],
+        "missing": [
+            {"kind": m.kind, "what": m.what, "rule": m.rule, "from": m.available_from} for m in decision.missing
+        ],
+        "sentences": explain(decision),
+    }
+
+
+def _conflict(conflict: Conflict) -> dict[str, Any]:
+    return {"sentence": conflict.sentence, "rules": [_rule(citation) for citation in conflict.citations]}
+
+
+def _explanation(found: Explanation) -> dict[str, Any]:
+    return {
+        "id": str(found.member),
+        "home": found.site,
+        "on": found.on,
+        "claims": [
+            {"jurisdiction": c.jurisdiction, "basis": c.basis.value, "assumed": c.assumed} for c in found.claims
+        ],
+        "consents": found.consents,
+        "homes": [{"country": place, **_decision(decision)} for place, decision in found.home.decisions],
+        "proposed": found.home.proposed,
+        "conflicts": [_conflict(conflict) for conflict in found.home.conflicts],
+        "publication": _decision(found.publication),
+        "crossings": [
+            {"what": c.what, "importer": c.importer, "act": c.act.value, **_decision(c.decision)}
+            for c in found.crossings
+        ],
+        "note": "not legal advice",
+    }
+
+
+def _show_explanation(found: Explanation) -> None:
+    claims = ", ".join(f"{c.jurisdiction} by {c.basis.value}{' (assumed)' if c.assumed else ''}" for c in found.claims)
+    out.print(f"[bold]{found.member}[/] at home at {found.site}, on {found.on}", highlight=False)
+    out.print(f"Claimed by: {claims or 'no law in the packs'}   Consents: {', '.join(found.consents) or 'none'}")
+    _paragraph("Home", [(f"in {place}", decision) for place, decision in found.home.decisions])
+    for conflict in found.home.conflicts:
+        out.print(f"[yellow]![/] {escape(conflict.sentence)}", highlight=False)
+    _paragraph("Public posts shown to everybody", [("at home", found.publication)])
+    _paragraph("Across borders", [(f"{c.what} to {c.importer}, {c.act.value}", c.decision) for c in found.crossings])
+    out.print("Recorded law, not legal advice.", style="dim")
+
+
+def _paragraph(title: str, answers: list[tuple[str, Decision]]) -> None:
+    out.print(f"\n[bold]{title}[/]")
+    for what, decision in answers:
+        mark = "[green]✓[/]" if decision.allowed else "[red]✗[/]"
+        out.print(f" {mark} {what}: {decision.verdict.value}", highlight=False)
+        for sentence in explain(decision)[:-1]:
+            out.print(f"     {escape(sentence)}", style="dim", highlight=False)

@@ -1,0 +1,212 @@
+"""The command line: parse, open, call, print. Members, law and hub have files of their own."""
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.panel import Panel
+
+from domicile import __version__
+from domicile.audit.check import check_declaration
+from domicile.audit.report import AuditReport
+from domicile.audit.residency import audit as audit_sites
+from domicile.cli.hub import hub_app
+from domicile.cli.laws import law_app
+from domicile.cli.members import member_app
+from domicile.cli.output import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    OnOption,
+    err,
+    failures,
+    on_network,
+    out,
+    parse_day,
+    print_json,
+    print_table,
+    progress_bar,
+    remember_sites,
+    run,
+    say,
+    settings,
+)
+from domicile.config import Config
+from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
+from domicile.network.seeding.load import SeedReport, seed
+from domicile.web.serving import serve
+from domicile.wiring import Domicile, open_domicile
+
+app = typer.Typer(
+    name="domicile",
+    help="A social network server that keeps every member's data in the country whose law claims it.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(member_app, name="member")
+app.add_typer(law_app, name="law")
+app.add_typer(hub_app, name="hub")
+
+SitesOption = Annotated[str | None, typer.Option("--sites", help="Countries or site names, like de,ru,cn,us.")]
+GraphOption = Annotated[
+    Path | None, typer.Option("--graph", help='A file with one "a b" pair a line; follows both ways.')
+]
+
+
+def main() -> None:
+    """The entry point of `./run` and of `domicile`."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if show:
+        out.print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def up(
+    sites: SitesOption = None,
+    port: Annotated[int | None, typer.Option(help="The port of the one address.")] = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    seed_members: Annotated[int, typer.Option("--seed", help="Fill an empty network with so many members.")] = 0,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Start the sites, the hub and the web server; stop with Ctrl-C."""
+    with failures(json=False):
+        chosen = settings(data, config, sites=sites, port=port, host=host)
+        run(_up(chosen, seed_members))
+
+
+async def _up(config: Config, seed_members: int) -> None:
+    say(f"Starting {len(config.sites)} sites and the hub …")
+    async with open_domicile(config, exclusive=True, progress=say) as domicile:
+        remember_sites(config)
+        if seed_members and not await _members_at(domicile):
+            with progress_bar() as show:
+                await seed_network(domicile, seed_members, None, show)
+        ticking = asyncio.create_task(domicile.keep_ticking())
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        try:
+            await serve(domicile, stop, ready=lambda: _greet(domicile))
+        finally:
+            ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticking
+            say("Stopping …")
+
+
+async def _members_at(domicile: Domicile) -> int:
+    rows = [await site.app.run("SELECT count(*) AS n FROM resident") for site in domicile.sites.values()]
+    return sum(row[0].n for row in rows)
+
+
+def _greet(domicile: Domicile) -> None:
+    url = domicile.config.url
+    lines = [
+        f"[bold]{domicile.config.title}[/] is up at [link={url}]{url}[/]",
+        f"Sites: {', '.join(domicile.sites)}   Hub in {domicile.config.hub.country}",
+        "",
+        f"In a browser   {url}",
+        f"With toot      toot login --instance {url}",
+        f"Sign up        {url}/signup      API  {url}/docs",
+    ]
+    if domicile.config.demo:
+        handles = ", ".join(DEMO_HANDLES.values())
+        lines += ["", f"Log in as {handles}", f"Password  {DEMO_PASSWORD}      (demonstration only)"]
+    lines += ["", "Where is it?   ./run audit       Why?   ./run law explain demo_de", "Ctrl-C stops everything."]
+    err.print(Panel("\n".join(lines), expand=False, border_style="green"), highlight=False)
+
+
+@app.command(name="seed")
+def seed_command(
+    members: Annotated[int, typer.Option(help="How many members to make up.")],
+    graph: GraphOption = None,
+    sites: SitesOption = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Fill the network with made-up members, each at home in their own country."""
+    with failures(json):
+        chosen = settings(data, config, sites=sites)
+        report = run(_seed(chosen, members, graph))
+        if json:
+            print_json({"ok": True, **report.__dict__})
+        else:
+            rows: list[list[object]] = [[name, count] for name, count in report.by_site.items()]
+            print_table(
+                f"{report.members} members, {report.posts} posts, {report.follows} follows", ["site", "members"], rows
+            )
+
+
+async def _seed(config: Config, members: int, graph: Path | None) -> SeedReport:
+    async with open_domicile(config, progress=say) as domicile:
+        remember_sites(config)
+        with progress_bar() as show:
+            return await seed_network(domicile, members, graph, show)
+
+
+async def seed_network(domicile: Domicile, members: int, graph: Path | None, show: object) -> SeedReport:
+    raise NotImplementedError
+
+
+@app.command(name="audit")
+def audit_command(
+    on: OnOption = None, data: DataOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Check that every row is where the law says; exit 1 if not."""
+    with failures(json):
+        chosen, day = settings(data, config), parse_day(on)
+
+        async def check(domicile: Domicile) -> AuditReport:
+            return await audit_sites(domicile.sites, domicile.hub, day or domicile.clock().date())
+
+        report = on_network(chosen, check)
+        if json:
+            print_json(report)
+        else:
+            _show_audit(report)
+        if not report.ok:
+            raise typer.Exit(1)
+
+
+def _show_audit(report: AuditReport) -> None:
+    verdict = "[bold green]every row is at home[/]" if report.ok else "[bold red]rows are where they may not be[/]"
+    out.print(f"{report.rows_checked} rows checked: {verdict}")
+    for violation in report.violations:
+        out.print(f"[red]✗[/] {violation.site} {violation.table}: {violation.text}", highlight=False)
+    for note in report.notes:
+        out.print(note, style="dim", highlight=False)
+
+
+@app.command()
+def check(
+    declaration: Annotated[
+        str, typer.Argument(metavar="MODULE:METADATA", help="Somebody's tables, like app.models:metadata.")
+    ],
+    json: JsonOption = False,
+) -> None:
+    """Read another app's tables: whose rows, which columns are personal, what is wrong."""
+    with failures(json):
+        report = check_declaration(declaration)
+        if json:
+            print_json(report)
+        else:
+            rows: list[list[object]] = [
+                [t.name, t.kind, t.owner, ", ".join(f"{p.column} ({p.category})" for p in t.personal)]
+                for t in report.tables
+            ]
+            print_table(declaration, ["table", "kind", "owner", "personal columns"], rows)
+            for problem in report.problems:
+                out.print(f"[red]✗[/] {problem}", highlight=False)
+        if not report.ok:
+            raise typer.Exit(1)

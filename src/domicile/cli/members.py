@@ -1,0 +1,161 @@
+"""`domicile member ...`"""
+
+from typing import Annotated, Any
+
+import typer
+
+from domicile.cli.output import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    failures,
+    find_member,
+    on_network,
+    out,
+    print_json,
+    print_table,
+    settings,
+)
+from domicile.errors import InvalidInput
+from domicile.ids import MemberId, country_of_site
+from domicile.network.members import SignUp
+from domicile.placement.whereabouts import Whereabouts, find_whereabouts
+from domicile.wiring import Domicile
+
+member_app = typer.Typer(help="Members: add, find, look where their data is, hand out a token.", no_args_is_help=True)
+
+MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="A member's id or handle.")]
+ROLES = ("member", "owner")
+
+
+@member_app.command()
+def add(
+    handle: Annotated[str, typer.Option(help="The name in the network.")],
+    email: Annotated[str, typer.Option(help="The e-mail address; sealed at home.")],
+    country: Annotated[str, typer.Option(help="Whose country's law applies (ISO 3166-1, two letters).")],
+    password: Annotated[str | None, typer.Option(help="If not given, the member cannot log in with one.")] = None,
+    consent: Annotated[
+        list[str] | None, typer.Option(help="A consent given, like publication; may be repeated.")
+    ] = None,
+    role: Annotated[str, typer.Option(help="member, or owner: an operator.")] = "member",
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a member at the home that the law gives."""
+    with failures(json):
+        if role not in ROLES:
+            raise InvalidInput(f"{role!r} is no role; roles are {' and '.join(ROLES)}")
+        form = SignUp(
+            username=handle, email=email, password=password, country=country, consents=consent or [], role=role
+        )
+
+        async def work(domicile: Domicile) -> dict[str, Any]:
+            return await _whereabouts(domicile, await domicile.members.sign_up(form))
+
+        _show(on_network(settings(data, config), work), json)
+
+
+@member_app.command()
+def show(
+    member: MemberArgument, data: DataOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """A member's id, home, country and epoch; nothing of what they wrote."""
+    with failures(json):
+
+        async def work(domicile: Domicile) -> dict[str, Any]:
+            return await _whereabouts(domicile, await find_member(domicile, member))
+
+        _show(on_network(settings(data, config), work), json)
+
+
+@member_app.command()
+def where(
+    member: MemberArgument, data: DataOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Where a member's data is: rows by table at home, and the opaque ids that other members' homes hold."""
+    with failures(json):
+
+        async def work(domicile: Domicile) -> dict[str, Any]:
+            found = await find_member(domicile, member)
+            places = await find_whereabouts(domicile.router, domicile.ownership, found)
+            return await _whereabouts(domicile, found) | _places(places)
+
+        answer = on_network(settings(data, config), work)
+        if json:
+            print_json(answer)
+            return
+        _show(answer, json)
+        print_table("Rows at home", ["table", "rows"], [[name, count] for name, count in answer["rows"].items()])
+        elsewhere: list[list[object]] = [[e["site"], e["table"], e["rows"]] for e in answer["mentions"]]
+        print_table("Rows of others that hold this member's opaque id", ["site", "table", "rows"], elsewhere)
+
+
+@member_app.command(name="check")
+def check_member(
+    member: MemberArgument, data: DataOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Check that every row of one member is at their home and nowhere else; exit 1 if not."""
+    with failures(json):
+
+        async def work(domicile: Domicile) -> dict[str, Any]:
+            found = await find_member(domicile, member)
+            places = await find_whereabouts(domicile.router, domicile.ownership, found)
+            return {"ok": not places.astray, **await _whereabouts(domicile, found), **_places(places)}
+
+        answer = on_network(settings(data, config), work)
+        if json:
+            print_json(answer)
+        else:
+            _show({name: answer[name] for name in ("ok", "id", "home", "country", "astray")}, json)
+        if not answer["ok"]:
+            raise typer.Exit(1)
+
+
+@member_app.command()
+def token(
+    member: MemberArgument,
+    scopes: Annotated[str, typer.Option(help="Scopes, separated by spaces.")] = "read write follow",
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print an access token for a member (for the operator's own tests)."""
+    with failures(json):
+
+        async def work(domicile: Domicile) -> str:
+            found = await find_member(domicile, member)
+            app = await domicile.access.register_app(
+                "Domicile command line", ["urn:ietf:wg:oauth:2.0:oob"], scopes, None
+            )
+            return await domicile.access.new_token(found, app.client_id, scopes)
+
+        text = on_network(settings(data, config), work)
+        if json:
+            print_json({"access_token": text, "token_type": "Bearer", "scope": scopes})
+        else:
+            out.print(text, highlight=False, soft_wrap=True)
+
+
+async def _whereabouts(domicile: Domicile, member: MemberId) -> dict[str, Any]:
+    home = await domicile.router.home_of(member, ask_hub=True)
+    return {"id": str(member), "home": home.site, "country": country_of_site(home.site), "epoch": home.epoch}
+
+
+def _places(places: Whereabouts) -> dict[str, Any]:
+    return {
+        "rows": places.rows,
+        "files": places.files,
+        "copies": [],
+        "mentions": [{"site": site, "table": table, "rows": count} for site, table, count in places.mentions],
+        "astray": [{"site": site, "table": table, "rows": count} for site, table, count in places.astray],
+    }
+
+
+def _show(answer: dict[str, Any], json: bool) -> None:
+    if json:
+        print_json(answer)
+        return
+    for name, value in answer.items():
+        if not isinstance(value, dict | list) or name == "astray":
+            out.print(f"{name:8} {value}", highlight=False)

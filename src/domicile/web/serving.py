@@ -1,0 +1,65 @@
+"""Serve the app on one address until told to stop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from domicile.errors import Misconfigured
+from domicile.web.app import make_app
+from domicile.wiring import Domicile
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the command line has them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+async def serve(domicile: Domicile, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Answer requests; `ready` is called when the address answers. Returns soon after `stop` is set."""
+    config = domicile.config
+    listener = _listen(config.host, config.port)
+    server = _Server(
+        uvicorn.Config(
+            make_app(domicile),
+            loop="none",
+            http="httptools",
+            access_log=False,
+            log_level="warning",
+            lifespan="on",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            proxy_headers=False,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.02)
+        if not serving.done():
+            ready()
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket, made before anything else so that a taken port is told at once."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+        listener.setblocking(False)
+    except OSError as error:
+        raise Misconfigured(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+    return listener
