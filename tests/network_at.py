@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from domicile.config import load_config
+from domicile.database import Database
 from domicile.ids import MemberId
 from domicile.network.members import SignUp
 from domicile.placement.embedded import discard
+from domicile.placement.sites import DATABASE, superuser_conninfo
 from domicile.wiring import Domicile, open_domicile
 
 MakeMember = Callable[..., Awaitable[MemberId]]
@@ -70,3 +72,16 @@ async def make_member(
     return await domicile.members.sign_up(
         SignUp(username=handle, password=password, country=country, consents=list(consents), **form)
     )
+
+
+@contextlib.asynccontextmanager
+async def superuser(domicile: Domicile, name: str) -> AsyncIterator[Database]:
+    """The database of a site, or of the hub, under the all-powerful role, which Domicile never uses for members."""
+    assert domicile.embedded is not None
+    server = domicile.embedded.servers[name]
+    database = Database(f"{name} superuser", superuser_conninfo(server, DATABASE), size=2)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()

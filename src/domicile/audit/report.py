@@ -22,7 +22,7 @@ unreachable  the site or the hub does not answer, so nothing is known
 NOTES = (
     "The place of the disk that a server writes to is not visible from inside PostgreSQL.",
     "Whoever is root on a server while it holds its keys can read and change everything.",
-    "Freed pages, the write-ahead log and backups may hold deleted rows until they are overwritten; they were not read.",
+    "Freed pages, the write-ahead log and backups may hold deleted rows until they are overwritten; not read here.",
     "Sealed columns are not read: that they are sealed follows from the code that writes them, not from this audit.",
     "Media files are not counted here.",
 )

@@ -21,7 +21,7 @@ AUDIT_ROLE = "domicile_audit"
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 HOME_MARK = "domicile:home"
-"""Comment on every owner's column: the catalogue itself says whose rows they are, also when key and trigger are gone."""
+"""Comment on every owner's column: so the catalogue says whose rows they are, also when key and trigger are gone."""
 
 # A pending member's rows are written by the very transaction that made the member (sign-up, step 1), and only deleted
 # afterwards (a lost claim): `xmin` of the resident row is this transaction's own id exactly then.

@@ -1,0 +1,142 @@
+"""What a server's own catalogue says about its tables, fences, roles and log.
+
+Whose rows a table holds is read twice: from the foreign key to `resident`, and from the comment on the owner's column,
+which stays when somebody takes key and trigger away. A table without a mark is one that nobody declared.
+"""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from domicile.audit.report import Kind, Violation
+from domicile.database import Row, Session
+from domicile.placement.fence import APP_ROLE, AUDIT_ROLE, HOME_MARK, IMPORT_ROLE, fence_body
+from domicile.placement.ownership import VAULT
+from domicile.placement.sites import LOG_SETTINGS
+
+_TABLES = """
+SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
+  coalesce(substring(obj_description(c.oid, 'pg_class') FROM '^domicile:([a-z]+)'), '') AS declared,
+  ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+          AND col_description(c.oid, a.attnum) = %(mark)s ORDER BY a.attnum) AS marked,
+  ARRAY(SELECT a.attname::text FROM pg_constraint k JOIN pg_attribute a
+          ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+        WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid = to_regclass('public.resident')
+          AND cardinality(k.conkey) = 1) AS keyed,
+  ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+          AND has_column_privilege(c.oid, a.attnum, 'SELECT')) AS readable,
+  (SELECT bool_and(k.convalidated AND to_jsonb(k) ->> 'conenforced' IS DISTINCT FROM 'false' AND NOT EXISTS
+      (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled NOT IN ('O', 'A')))
+     FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'
+      AND k.confrelid = to_regclass('public.resident')) AS key_works,
+  (SELECT t.tgenabled IN ('O', 'A') FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'fence') AS enabled,
+  (SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'fence') AS trigger,
+  (SELECT p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = c.oid AND t.tgname = 'fence') AS source,
+  pg_has_role(%(app)s, c.relowner, 'MEMBER') OR pg_has_role(%(importer)s, c.relowner, 'MEMBER') AS app_owns,
+  has_table_privilege(%(app)s, c.oid, 'TRUNCATE, TRIGGER') AS app_may_skip,
+  has_table_privilege(%(app)s, c.oid, 'SELECT, INSERT, UPDATE, DELETE') OR
+    has_any_column_privilege(%(app)s, c.oid, 'SELECT, INSERT, UPDATE') AS app_touches,
+  has_table_privilege(%(auditor)s, c.oid, 'SELECT') AS auditor_reads
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+  AND (n.nspname, c.relname) <> ('public', 'alembic_version')
+ORDER BY 1, 2
+"""
+
+_ROLES = "SELECT rolname, rolsuper OR rolbypassrls OR rolcreaterole AS mighty FROM pg_roles WHERE rolname = ANY (%s)"
+
+_SETTINGS = """
+SELECT split_part(entry, '=', 1) AS name, split_part(entry, '=', 2) AS value
+FROM pg_db_role_setting, unnest(setconfig) AS entry
+"""
+
+_MAY_SWITCH_OFF = """
+SELECT bool_or(has_parameter_privilege(role, 'session_replication_role', 'SET')) AS may FROM unnest(%s::text[]) AS role
+"""
+
+_TRIGGER = re.compile(
+    r"BEFORE INSERT OR DELETE OR UPDATE ON \S+ FOR EACH ROW"
+    rf" WHEN \(\(CURRENT_USER <> '{IMPORT_ROLE}'::name\)\) EXECUTE FUNCTION domicile\.fence_"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTable:
+    """A table with an owner's column, as the catalogue has it."""
+
+    schema: str
+    name: str
+    owner: str
+
+    def __str__(self) -> str:
+        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+
+
+async def read_catalogue(site: str, session: Session) -> tuple[list[FoundTable], list[Violation]]:
+    """The tables whose rows have owners, and everything in the catalogue that is not as it should be."""
+    roles = {"app": APP_ROLE, "importer": IMPORT_ROLE, "auditor": AUDIT_ROLE, "mark": HOME_MARK}
+    owned: list[FoundTable] = []
+    wrong: list[Violation] = []
+    for row in await session.fetch(_TABLES, roles):
+        owners = list(dict.fromkeys([*row.marked, *row.keyed]))
+        owned += [FoundTable(row.schema, row.name, owner) for owner in owners if owner in row.readable]
+        table = row.name if row.schema == "public" else f"{row.schema}.{row.name}"
+        found = [*_declaration(row, owners), *(_fence(row, owners) if owners else ()), *_table_privileges(row)]
+        wrong += [Violation(kind, site, table, 1, (), text) for kind, text in found]
+    wrong += [Violation(kind, site, None, 1, (), text) async for kind, text in _server(session)]
+    return owned, wrong
+
+
+def _declaration(row: Row, owners: list[str]) -> Iterator[tuple[Kind, str]]:
+    if row.declared not in ("owned", "network", "site"):
+        yield "undeclared", "nobody declared this table; whose rows it holds is not known"
+    elif row.kind != "r" and row.kind != "p":
+        yield "undeclared", "a materialized view or foreign table; it may hold copies of members' rows"
+    elif row.declared == "owned" and len(owners) != 1:
+        yield "fence", f"has {len(owners)} owner columns where one is needed"
+    if not set(owners) <= set(row.readable):
+        yield "privilege", "the auditor's role may not read whose rows these are; they were not counted"
+
+
+def _fence(row: Row, owners: list[str]) -> Iterator[tuple[Kind, str]]:
+    if not row.keyed:
+        yield "fence", "the foreign key to resident is gone"
+    elif not row.key_works:
+        yield "fence", "the foreign key to resident is not enforced or not validated"
+    if row.trigger is None:
+        yield "fence", "the fence's trigger is gone"
+    elif not row.enabled:
+        yield "fence", "the fence's trigger is switched off"
+    elif not _TRIGGER.search(row.trigger) or row.source not in map(fence_body, owners):
+        yield "fence", "the fence's trigger is not the one that was installed"
+
+
+def _table_privileges(row: Row) -> Iterator[tuple[Kind, str]]:
+    if row.app_owns:
+        yield "privilege", "belongs to a role of the application, which could switch the fence off"
+    if row.app_may_skip:
+        yield "privilege", "the application's role may TRUNCATE it or change its triggers, past the fence"
+    if row.schema == VAULT and row.app_touches:
+        yield "privilege", "the application's role reaches a vault table without its functions"
+    if row.schema == VAULT and row.auditor_reads:
+        yield "privilege", "the auditor's role may read more than ids in the vault"
+
+
+async def _server(session: Session) -> AsyncIterator[tuple[Kind, str]]:
+    for row in await session.fetch(_ROLES, ([APP_ROLE, IMPORT_ROLE, AUDIT_ROLE],)):
+        if row.mighty:
+            yield "privilege", f"role {row.rolname} is a superuser, or may make roles or pass row security"
+    for row in await session.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", ([*LOG_SETTINGS],)):
+        if row.setting != LOG_SETTINGS[row.name]:
+            yield "log", f"{row.name} is {row.setting}, not {LOG_SETTINGS[row.name]}: the log may hold members' data"
+    for row in await session.fetch(_SETTINGS):
+        if row.name == "session_replication_role":
+            yield "fence", "a role or database sets session_replication_role, which switches every fence off"
+        elif row.name in LOG_SETTINGS and row.value != LOG_SETTINGS[row.name]:
+            yield "log", f"a role or database sets {row.name} to {row.value}: the log may hold members' data"
+    if await session.value(_MAY_SWITCH_OFF, ([APP_ROLE, IMPORT_ROLE],)):
+        yield "privilege", "a role of the application may set session_replication_role, which switches every fence off"
+    if await session.value("SELECT count(*) FROM pg_largeobject_metadata"):
+        yield "undeclared", "large objects are stored here; nobody owns them"
