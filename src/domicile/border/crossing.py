@@ -6,7 +6,7 @@ is reported as missing, never as empty.
 """
 
 import asyncio
-from collections import Counter as Tally
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from domicile.border.licence import Counter, Licence, View, mask
+from domicile.border.licence import Desk, Licence, View, mask
 from domicile.border.persons import PERSONS, read_person
 from domicile.border.safeguards import ON_FILE, in_force
 from domicile.database import Row
@@ -78,9 +78,9 @@ class Door:
         self.law = law
         self.policy = policy
         self.clock = clock
-        self.tally: Tally[tuple[SiteName, date, Country, str, str, str]] = Tally()
+        self.tally: Counter[tuple[SiteName, date, Country, Licence]] = Counter()
         self._views: dict[str, View[Any, Any]] = {}
-        self._counters: dict[SiteName, tuple[date, tuple[Row, ...], Counter]] = {}
+        self._desks: dict[SiteName, tuple[tuple[Row, ...], Desk]] = {}
 
     def open_view(self, view: View[Any, Any]) -> None:
         """Let something be asked for across borders."""
@@ -166,42 +166,42 @@ class Door:
         view = self._views[ask.view]
         question = decode(bytes(ask.question), view.question)
         members = dict(zip(ask.members, ask.epochs, strict=True))
+        importer = country_of_site(ask.importer)
         async with self.router.read_at(site, members) as (reader, residents):
             items = await view.fetch(reader, residents, question)
             subjects = [view.subject(item) for item in items]
             owners = sorted({owner for owner, _ in subjects})
             persons, papers = await reader.fetch_all((PERSONS, (owners,)), (ON_FILE, None))
         known = {MemberId(row.member_id): read_person(row) for row in persons}
-        counter = await self._counter(site, tuple(papers))
+        desk = await self._desk(site, tuple(papers))
         answer = Answer([], list(residents.gone), 0)
         for item, (owner, audience) in zip(items, subjects, strict=True):
-            importer = country_of_site(ask.importer)
-            licence = counter.license(known[owner], importer, ask.act, view.sections, audience)
-            self._count(site, counter.on, importer, licence)
+            licence = desk.license(known[owner], importer, ask.act, view.sections, audience)
+            self.tally[site, desk.on, importer, licence] += 1
             if licence.ids:
                 answer.items.append(msgspec.Raw(encode(mask(item, licence, view.sections))))
             else:
                 answer.refused += 1
         return answer
 
-    async def counter_at(self, reader: SiteReader) -> Counter:
+    async def desk_at(self, reader: SiteReader) -> Desk:
         """The desk of the reader's site, as it stands in the database now."""
-        return await self._counter(reader.site.name, tuple(await reader.fetch(ON_FILE)))
+        return await self._desk(reader.site.name, tuple(await reader.fetch(ON_FILE)))
 
-    async def _counter(self, site: SiteName, papers: tuple[Row, ...]) -> Counter:
+    async def _desk(self, site: SiteName, papers: tuple[Row, ...]) -> Desk:
         today = self.clock().date()
-        known = self._counters.get(site)
-        if known is not None and known[0] == today and known[1] == papers:
-            return known[2]
+        known = self._desks.get(site)
+        if known is not None and known[0] == papers and known[1].on == today:
+            return known[1]
         country = country_of_site(site)
         operator = Operator(
             safeguards=in_force(papers, today),
             persons_since_january=((country, await self._persons_at(site)),),
             policy=self.policy.name,
         )
-        counter = Counter(country, today, self.law.on(today), operator, self.policy)
-        self._counters[site] = (today, papers, counter)
-        return counter
+        desk = Desk(country, today, self.law.on(today), operator, self.policy)
+        self._desks[site] = (papers, desk)
+        return desk
 
     async def _persons_at(self, site: SiteName) -> int:
         """How many persons' data may have left since 1 January: at most everybody here, by the planner's estimate."""
@@ -210,27 +210,27 @@ class Door:
         )
         return int(rows[0].n)
 
-    def _count(self, site: SiteName, on: date, importer: Country, licence: Licence) -> None:
-        for name, decision in licence.decisions:
-            verdict = "allowed" if decision.allowed else "refused"
-            self.tally[site, on, importer, name, verdict, " ".join(decision.rules)[:200]] += 1
-
     async def write_tally(self) -> None:
         """Add the counts of what was decided to the sites' tables: no member, no content, only rules and numbers."""
-        counted, self.tally = self.tally, Tally()
-        for (site, day, importer, category, verdict, rules), items in counted.items():
+        counted, self.tally = self.tally, Counter()
+        lines: Counter[tuple[SiteName, date, Country, str, str, str]] = Counter()
+        for (site, day, importer, licence), items in counted.items():
+            for section, decision in licence.decisions:
+                verdict = "allowed" if decision.allowed else "refused"
+                lines[site, day, importer, section, verdict, " ".join(decision.rules)[:200]] += items
+        for (site, *line), items in lines.items():
             await self.router.sites[site].app.run(
                 "INSERT INTO crossing_tally VALUES (%s, %s, %s, %s, %s, %s)"
-                " ON CONFLICT (day, importer, category, verdict, rules)"
+                " ON CONFLICT (day, importer, section, verdict, rules)"
                 " DO UPDATE SET items = crossing_tally.items + EXCLUDED.items",
-                (day, importer, category, verdict, rules, items),
+                (*line, items),
             )
 
     async def decide_ids(self, reader: SiteReader, person: Person, importer: Country) -> bool:
         """May this member's opaque id be kept at a site in `importer`? (A follow, a favourite, a reply.)"""
         if importer == country_of_site(reader.site.name):
             return True
-        licence = (await self.counter_at(reader)).license(person, importer, Act.COPY, {}, "none")
+        licence = (await self.desk_at(reader)).license(person, importer, Act.COPY, {}, "none")
         return licence.ids
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from domicile.border.crossing import Door
-from domicile.border.licence import CLOSED_CONTENT, OPAQUE_IDS, OPEN_CONTENT, Counter
+from domicile.border.licence import CLOSED_CONTENT, OPAQUE_IDS, OPEN_CONTENT, Desk
 from domicile.border.persons import find_persons
 from domicile.border.safeguards import ON_FILE, in_force
 from domicile.ids import Country, MemberId, SiteName, country_of_site
@@ -54,23 +54,23 @@ class Explanation:
 async def explain_member(door: Door, member: MemberId, on: date | None = None) -> Explanation:
     """The law on a member on a day (today if none is given). Raises NotFound."""
 
-    async def read(reader: SiteReader) -> tuple[Person, SiteName, Counter]:
+    async def read(reader: SiteReader) -> tuple[Person, SiteName, Desk]:
         person = (await find_persons(reader, [member]))[member]
-        today = await door.counter_at(reader)
-        return person, reader.site.name, today if on in (None, today.on) else await _counter_on(door, reader, today, on)
+        today = await door.desk_at(reader)
+        return person, reader.site.name, today if on in (None, today.on) else await _desk_on(door, reader, today, on)
 
-    person, site, counter = await door.router.read(member, read)
+    person, site, desk = await door.router.read(member, read)
     countries = list(dict.fromkeys(country_of_site(name) for name in door.router.sites))
     return Explanation(
         member=member,
         site=site,
-        on=counter.on,
+        on=desk.on,
         claims=tuple(sorted(person.claims)),
         consents=tuple(sorted(person.consents)),
-        home=choose_home(person, countries, counter.law, counter.policy, counter.operator),
-        publication=decide_publication(person, counter.law, counter.policy),
+        home=choose_home(person, countries, desk.law, desk.policy, desk.operator),
+        publication=decide_publication(person, desk.law, desk.policy),
         crossings=tuple(
-            Answered(what, importer, act, counter.decide(person, importer, act, category, audience))
+            Answered(what, importer, act, desk.decide(person, importer, act, category, audience))
             for importer in countries
             if importer != country_of_site(site)
             for act in (Act.RELAY, Act.DIRECT)
@@ -80,9 +80,9 @@ async def explain_member(door: Door, member: MemberId, on: date | None = None) -
     )
 
 
-async def _counter_on(door: Door, reader: SiteReader, today: Counter, on: date | None) -> Counter:
+async def _desk_on(door: Door, reader: SiteReader, today: Desk, on: date | None) -> Desk:
     """The desk as it would stand on another day: that day's law, and the papers that count then."""
     day = on or today.on
     papers = in_force(await reader.fetch(ON_FILE), day)
     operator = Operator(papers, today.operator.persons_since_january, today.operator.designations, today.policy.name)
-    return Counter(today.exporter, day, door.law.on(day), operator, today.policy)
+    return Desk(today.exporter, day, door.law.on(day), operator, today.policy)

@@ -6,7 +6,7 @@ is serialised.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +26,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 OPAQUE_IDS = "user.unique_id.pseudonymous"
 OPEN_CONTENT = "user.content.public"
 CLOSED_CONTENT = "user.content.private"
+MOST_ISSUED = 100_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class View(Generic[Q, R]):
     sections: Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Licence:
     """What the law and the policy answered for one item: which sections may cross, and every decision behind it."""
 
@@ -53,20 +54,20 @@ class Licence:
     sections: frozenset[str]
     decisions: tuple[tuple[str, Decision], ...]
 
-    @property
-    def whole(self) -> bool:
-        return self.ids and len(self.sections) == len({name for name, _ in self.decisions}) - 1
-
 
 @dataclass(frozen=True)
-class Counter:
-    """The desk at which one site answers for one day: the law on that day, its operator's papers and policy."""
+class Desk:
+    """Where one site answers for one day: the law on that day, its operator's papers and policy.
+
+    Licences are remembered, for equal facts give equal licences; a new day or a changed paper makes a new desk.
+    """
 
     exporter: Country
     on: date
     law: LawOn
     operator: Operator
     policy: Policy
+    _issued: dict[tuple[object, ...], Licence] = field(default_factory=dict)
 
     def decide(self, person: Person, importer: Country, act: Act, category: str, audience: Audience) -> Decision:
         crossing = Crossing(exporter=self.exporter, importer=importer, act=act, category=category, audience=audience)
@@ -76,6 +77,17 @@ class Counter:
         self, person: Person, importer: Country, act: Act, sections: Mapping[str, tuple[str, ...]], audience: Audience
     ) -> Licence:
         """The licence for one item about `person`; each section needs all of its categories allowed."""
+        key = (person, importer, act, audience, *sections)
+        licence = self._issued.get(key)
+        if licence is None:
+            if len(self._issued) > MOST_ISSUED:
+                self._issued.clear()
+            licence = self._issued[key] = self._issue(person, importer, act, sections, audience)
+        return licence
+
+    def _issue(
+        self, person: Person, importer: Country, act: Act, sections: Mapping[str, tuple[str, ...]], audience: Audience
+    ) -> Licence:
         ids = self.decide(person, importer, act, OPAQUE_IDS, "none")
         decisions: list[tuple[str, Decision]] = [("ids", ids)]
         allowed: set[str] = set()

@@ -161,7 +161,7 @@ def _kept_by_the_site(metadata: MetaData) -> None:
         metadata,
         Column("day", Date, primary_key=True),
         Column("importer", String(8), primary_key=True),
-        Column("category", String(64), primary_key=True),
+        Column("section", String(64), primary_key=True),
         Column("verdict", String(12), primary_key=True),
         Column("rules", String(200), primary_key=True),
         number("items"),
