@@ -21,6 +21,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -34,6 +35,7 @@ from domicile.errors import Misconfigured
 Info = dict[Any, Any]
 Kind = Literal["owned", "network", "site"]
 ROOT = "resident"
+ROOT_COLUMNS = ("member_id", "state", "epoch")
 VAULT = "vault"
 
 
@@ -140,7 +142,7 @@ def load_ownership(metadata: MetaData) -> Ownership:
 
 def find_problems(metadata: MetaData) -> list[Problem]:
     """What is wrong with a declaration; empty when it can be loaded."""
-    problems = [problem for table in metadata.tables.values() if table.name != ROOT for problem in _check_table(table)]
+    problems = [problem for table in metadata.tables.values() for problem in _check_table(table)]
     try:
         _copy_order(metadata)
     except CycleError as error:
@@ -177,6 +179,12 @@ def _target(fullname: str) -> tuple[str, str]:
 
 
 def _check_table(table: Table) -> Iterator[Problem]:
+    if table.fullname == ROOT:
+        if tuple(column.name for column in table.columns) != ROOT_COLUMNS:
+            yield Problem(ROOT, None, f"holds {', '.join(ROOT_COLUMNS)} and nothing else; what more you know is a table")
+        return
+    if table.schema not in (None, VAULT):
+        yield Problem(table.fullname, None, f'lives in another schema than public (none given) and "{VAULT}"')
     homes = _home_columns(table)
     kind = kind_of(table)
     if kind == "owned":
@@ -203,6 +211,8 @@ def _check_owned(table: Table, homes: list[Column[Any]]) -> Iterator[Problem]:
     owner = homes[0]
     if not any(key.target_fullname == f"{ROOT}.member_id" for key in owner.foreign_keys):
         yield Problem(table.fullname, owner.name, f'the home column needs ForeignKey("{ROOT}.member_id")')
+    if not isinstance(owner.type, BigInteger):
+        yield Problem(table.fullname, owner.name, "a member's id needs 64 bits; make it BigInteger")
     if owner.nullable:
         yield Problem(table.fullname, owner.name, "the home column may not be null")
     for constraint in table.constraints:
@@ -234,7 +244,9 @@ def _check_foreign_keys(table: Table, owner: Column[Any]) -> Iterator[Problem]:
         elements = list(constraint.elements)
         target, target_column = _target(elements[0].target_fullname)
         parent = table.metadata.tables.get(target)
-        if target == ROOT:
+        if parent is None and target != ROOT:
+            yield Problem(table.fullname, elements[0].parent.name, f"points to {target}, which is not declared")
+        elif target == ROOT:
             if [element.parent.name for element in elements] != [owner.name]:
                 yield Problem(
                     table.fullname, elements[0].parent.name, "points to another member; use remote(), not a key"
@@ -254,6 +266,12 @@ def _check_foreign_keys(table: Table, owner: Column[Any]) -> Iterator[Problem]:
 
 
 def _check_unowned(table: Table, kind: Kind) -> Iterator[Problem]:
+    for key in table.foreign_keys:
+        target, _ = _target(key.target_fullname)
+        parent = table.metadata.tables.get(target)
+        if target == ROOT or (parent is not None and kind_of(parent) == "owned"):
+            text = f"a {kind} table points to {target}, whose rows live with a member and move; use remote()"
+            yield Problem(table.fullname, key.parent.name, text)
     for column in table.columns:
         category = column.info.get("domicile.personal")
         if category and kind == "network":
@@ -270,6 +288,8 @@ def _check_column(table: Table, column: Column[Any]) -> Iterator[Problem]:
         yield Problem(table.fullname, column.name, f"{category!r} is no fideslang category; {_nearest(category)}")
     if column.info.get("domicile.sealed") and table.schema != VAULT:
         yield Problem(table.fullname, column.name, f'sealed columns live in schema="{VAULT}"')
+    if column.info.get("domicile.sealed") and not isinstance(column.type, LargeBinary):
+        yield Problem(table.fullname, column.name, "a sealed value is bytes; make it LargeBinary")
     marked = category or column.info.keys() & {"domicile.home", "domicile.remote", "domicile.harmless"}
     if not marked and (guess := _looks_personal(column.name)):
         yield Problem(table.fullname, column.name, f"looks personal ({guess}?); say personal(...) or harmless(why)")
