@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import Json, set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from sqlalchemy import Engine, NullPool, create_engine
 
 from domicile.errors import Conflict, DomicileError, InvalidInput, NotResident, Unavailable
 
@@ -100,6 +101,11 @@ class Session:
     async def pipeline(self) -> AsyncIterator[None]:
         async with self._connection.pipeline():
             yield
+
+
+def open_engine(conninfo: str) -> Engine:
+    """A SQLAlchemy engine for one connection under these credentials, for migrations."""
+    return create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=NullPool)
 
 
 class Database:

@@ -19,6 +19,7 @@ from domicile.ids import SiteName
 from domicile.law.compiled import Law
 from domicile.law.library import load_packs, load_policy
 from domicile.law.policy import Policy
+from domicile.migrations.upgrade import upgrade
 from domicile.network.access import Access
 from domicile.network.follows import Follows
 from domicile.network.media import FILE, Media
@@ -33,19 +34,11 @@ from domicile.network.views import VIEWS
 from domicile.placement.directory import Directory
 from domicile.placement.embedded import Embedded
 from domicile.placement.ownership import Ownership, load_ownership
+from domicile.placement.quarantine import quarantine_stale
 from domicile.placement.routing import Clock, Router
 from domicile.placement.sealing import load_secret
-from domicile.placement.sites import (
-    Credentials,
-    Site,
-    check_server,
-    configured_credentials,
-    embedded_credentials,
-    make_site,
-    prepare_hub,
-    prepare_server,
-    prepare_site,
-)
+from domicile.placement.servers import open_servers
+from domicile.placement.sites import Site, check_server, make_site
 from domicile.transport.exchange import Exchange
 
 log = structlog.get_logger("domicile")
@@ -103,9 +96,13 @@ class Domicile:
                 log.exception("recurring work failed")
 
     async def repair(self) -> None:
-        """What a site does before it serves: finish or undo sign-ups that a crash cut short."""
-        for name in self.sites:
-            await self.members.repair_sign_ups(name)
+        """Before a site serves: set stale members aside, finish or undo sign-ups that a crash cut short."""
+        for name, site in self.sites.items():
+            try:
+                await quarantine_stale(site, self.directory)
+                await self.members.repair_sign_ups(name)
+            except Unavailable as error:
+                log.warning("not checked against the hub before serving", site=name, detail=error.detail)
 
 
 @contextlib.asynccontextmanager
@@ -119,7 +116,7 @@ async def open_domicile(
     """A running Domicile. `overrides` replace parts in tests: `clock`, `law`, `policy`."""
     ownership = load_ownership(metadata)
     async with contextlib.AsyncExitStack() as stack:
-        embedded, credentials = await _open_servers(config, ownership, stack, exclusive, progress)
+        embedded, credentials = await open_servers(config, stack, upgrade, exclusive=exclusive, progress=progress)
         sites = {name: make_site(config, name, credentials[name]) for name in config.site_names}
         hub = Database("hub", credentials["hub"].app, size=12)
         for site in sites.values():
@@ -133,37 +130,6 @@ async def open_domicile(
         domicile = _assemble(config, ownership, sites, hub, embedded, overrides)
         await domicile.repair()
         yield domicile
-
-
-async def _open_servers(
-    config: Config,
-    ownership: Ownership,
-    stack: contextlib.AsyncExitStack,
-    exclusive: bool,
-    progress: Callable[[str], None] | None,
-) -> tuple[Embedded | None, dict[str, Credentials]]:
-    """The servers, ours or the operator's, with their tables made."""
-    if config.hub.dsn:
-        credentials = {site.name: configured_credentials(site) for site in config.sites}
-        credentials["hub"] = configured_credentials(config.hub)
-        embedded = None
-    else:
-        names = [*config.site_names, "hub"]
-        embedded = await asyncio.to_thread(
-            Embedded.start,
-            config.data,
-            names,
-            bindir=config.embedded.bindir,
-            run_as=config.embedded.run_as,
-            progress=progress,
-            exclusive=exclusive,
-        )
-        stack.callback(embedded.close)
-        credentials = {name: embedded_credentials(config.data, embedded.servers[name]) for name in names}
-        await asyncio.gather(*(prepare_server(embedded.servers[name], credentials[name]) for name in names))
-    await prepare_hub(credentials["hub"])
-    await asyncio.gather(*(prepare_site(name, credentials[name], ownership) for name in config.site_names))
-    return embedded, credentials
 
 
 def _assemble(

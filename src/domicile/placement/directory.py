@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from domicile.database import Database, Row, Session, sql
 from domicile.errors import Conflict, TooMany
 from domicile.ids import MemberId, SiteName
+from domicile.placement.fence import APP_ROLE
 
 HUB_DDL = """
 CREATE TABLE home (member_id bigint PRIMARY KEY, site text NOT NULL, epoch integer NOT NULL CHECK (epoch > 0));
@@ -42,6 +43,7 @@ CREATE TRIGGER announce_update AFTER UPDATE ON home REFERENCING NEW TABLE AS cha
 CREATE TRIGGER announce_delete AFTER DELETE ON home REFERENCING OLD TABLE AS changed
   FOR EACH STATEMENT EXECUTE FUNCTION announce();
 """
+HUB_PRIVILEGES = f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {APP_ROLE};"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,18 @@ class Directory:
             up_to = (await head.fetchall())[0][0]
             rows = await entries.fetchall()
         return [FeedEntry(r.number, MemberId(r.member_id), _home(r) if r.site else None) for r in rows], up_to
+
+    async def erased(self, members: Iterable[MemberId]) -> set[MemberId]:
+        """Those of these members whom the feed has told to be erased."""
+        wanted = sorted(set(members))
+        if not wanted:
+            return set()
+        rows = await self.database.run(
+            "SELECT DISTINCT member_id FROM feed f WHERE member_id = ANY (%s) AND site IS NULL"
+            " AND NOT EXISTS (SELECT FROM home h WHERE h.member_id = f.member_id)",
+            (wanted,),
+        )
+        return {MemberId(row.member_id) for row in rows}
 
     async def move(self, member: MemberId, was: Home, to: SiteName) -> Home:
         """Change a home and raise its epoch, only if it still is what the caller believes. Raises Conflict."""

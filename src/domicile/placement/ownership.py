@@ -181,7 +181,7 @@ def _target(fullname: str) -> tuple[str, str]:
 def _check_table(table: Table) -> Iterator[Problem]:
     if table.fullname == ROOT:
         if tuple(column.name for column in table.columns) != ROOT_COLUMNS:
-            yield Problem(ROOT, None, f"holds {', '.join(ROOT_COLUMNS)} and nothing else; what more you know is a table")
+            yield Problem(ROOT, None, f"holds {', '.join(ROOT_COLUMNS)} and nothing else; the rest is a table")
         return
     if table.schema not in (None, VAULT):
         yield Problem(table.fullname, None, f'lives in another schema than public (none given) and "{VAULT}"')

@@ -11,12 +11,10 @@ from pathlib import Path
 
 from domicile.config import Config, HubConfig, SiteConfig
 from domicile.database import Database, conninfo_to_dict, make_conninfo
-from domicile.errors import Misconfigured
+from domicile.errors import DomicileError, Misconfigured
 from domicile.ids import Country, SiteName, country_of_site
-from domicile.placement.directory import HUB_DDL
 from domicile.placement.embedded import Server
-from domicile.placement.fence import APP_ROLE, AUDIT_ROLE, IMPORT_ROLE, OWNER_ROLE, roles_sql, site_ddl
-from domicile.placement.ownership import Ownership
+from domicile.placement.fence import APP_ROLE, AUDIT_ROLE, IMPORT_ROLE, OWNER_ROLE, roles_sql
 from domicile.placement.sealing import SiteKey, load_secret, load_site_key
 
 DATABASE = "domicile"
@@ -115,27 +113,6 @@ async def prepare_server(server: Server, credentials: Credentials) -> None:
         await admin.close()
 
 
-async def prepare_database(name: str, owner_conninfo: str, ddl: str, marker: str) -> None:
-    """Create the tables in one transaction unless `marker` (a table's name) stands there already."""
-    owner = Database(name, owner_conninfo, size=1, wait_s=60)
-    await owner.open()
-    try:
-        async with owner.transaction() as session:
-            if not await session.value("SELECT to_regclass(%s) IS NOT NULL", (marker,)):
-                await session.execute(ddl)
-    finally:
-        await owner.close()
-
-
-async def prepare_site(name: str, credentials: Credentials, ownership: Ownership) -> None:
-    await prepare_database(name, credentials.owner, site_ddl(ownership), "public.resident")
-
-
-async def prepare_hub(credentials: Credentials) -> None:
-    ddl = f"{HUB_DDL} GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {APP_ROLE};"
-    await prepare_database("hub", credentials.owner, ddl, "public.home")
-
-
 def make_site(config: Config, name: SiteName, credentials: Credentials) -> Site:
     """A site's pools, key and media folder; nothing is connected until `open`."""
     site = config.site(name)
@@ -149,6 +126,24 @@ def make_site(config: Config, name: SiteName, credentials: Credentials) -> Site:
         media=site.media or config.data / "media" / name,
         isolated=site.isolated,
     )
+
+
+async def check_roles(name: str, credentials: Credentials) -> None:
+    """Whether the operator's DSNs lead to the roles they are for. Raises Misconfigured with what to do."""
+    wanted = {"admin_dsn": credentials.owner, "dsn": credentials.app, "import_dsn": credentials.importer}
+    for setting, conninfo in wanted.items():
+        database = Database(name, conninfo, size=1, wait_s=10)
+        await database.open()
+        try:
+            await database.run("SELECT 1")
+        except DomicileError as error:
+            role = conninfo_to_dict(conninfo)["options"]
+            raise Misconfigured(
+                f"{name}: {setting} does not lead to a database with {role} ({error.detail});"
+                " docs/operating.md has the statements that make the roles"
+            ) from None
+        finally:
+            await database.close()
 
 
 async def check_server(name: str, database: Database) -> None:

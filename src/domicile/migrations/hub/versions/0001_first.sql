@@ -1,0 +1,28 @@
+CREATE TABLE home (member_id bigint PRIMARY KEY, site text NOT NULL, epoch integer NOT NULL CHECK (epoch > 0));
+CREATE TABLE claim (kind text, digest bytea, member_id bigint NOT NULL, token bytea NOT NULL,
+  PRIMARY KEY (kind, digest));
+CREATE INDEX claim_member ON claim (member_id);
+CREATE TABLE interest (site text, member_id bigint, PRIMARY KEY (site, member_id));
+CREATE INDEX interest_member ON interest (member_id);
+CREATE TABLE feed_head (single boolean PRIMARY KEY DEFAULT true CHECK (single), number bigint NOT NULL);
+INSERT INTO feed_head VALUES (true, 0);
+CREATE TABLE feed (number bigint PRIMARY KEY, member_id bigint NOT NULL, site text, epoch integer NOT NULL);
+CREATE TABLE app (client_id text PRIMARY KEY, registration bytea NOT NULL,
+  registered_at timestamptz NOT NULL DEFAULT now());
+CREATE FUNCTION announce() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE last bigint; added bigint;
+BEGIN
+  SELECT count(*) INTO added FROM changed;
+  IF added = 0 THEN RETURN NULL; END IF;
+  UPDATE feed_head SET number = number + added RETURNING number INTO last;
+  INSERT INTO feed SELECT last - added + row_number() OVER (), member_id,
+    CASE WHEN TG_OP = 'DELETE' THEN NULL ELSE site END, epoch FROM changed;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER announce_insert AFTER INSERT ON home REFERENCING NEW TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION announce();
+CREATE TRIGGER announce_update AFTER UPDATE ON home REFERENCING NEW TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION announce();
+CREATE TRIGGER announce_delete AFTER DELETE ON home REFERENCING OLD TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION announce();
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO domicile_app;

@@ -1,0 +1,875 @@
+CREATE SCHEMA domicile;
+CREATE SCHEMA vault;
+CREATE TABLE resident (
+	member_id BIGINT NOT NULL, 
+	state VARCHAR(8) NOT NULL, 
+	epoch INTEGER NOT NULL, 
+	PRIMARY KEY (member_id), 
+	CONSTRAINT resident_state CHECK (state IN ('pending', 'home', 'leaving', 'arriving', 'moved'))
+);
+CREATE TABLE vault.data_key (
+	member_id BIGINT NOT NULL, 
+	wrapped BYTEA NOT NULL, 
+	site_key VARCHAR(16) NOT NULL, 
+	PRIMARY KEY (member_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE name_claim (
+	member_id BIGINT NOT NULL, 
+	kind VARCHAR(16) NOT NULL, 
+	digest BYTEA NOT NULL, 
+	token BYTEA NOT NULL, 
+	PRIMARY KEY (member_id, kind), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE claim (
+	member_id BIGINT NOT NULL, 
+	jurisdiction VARCHAR(8) NOT NULL, 
+	basis VARCHAR(16) NOT NULL, 
+	assumed BOOLEAN NOT NULL, 
+	declared_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (member_id, jurisdiction, basis), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE consent (
+	member_id BIGINT NOT NULL, 
+	consent_id BIGINT NOT NULL, 
+	kind VARCHAR(32) NOT NULL, 
+	wording TEXT NOT NULL, 
+	rules TEXT[] NOT NULL, 
+	given_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	withdrawn_at TIMESTAMP WITH TIME ZONE, 
+	PRIMARY KEY (member_id, consent_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE outbox (
+	member_id BIGINT NOT NULL, 
+	sequence BIGINT NOT NULL, 
+	recipient BIGINT NOT NULL, 
+	kind VARCHAR(32) NOT NULL, 
+	body BYTEA NOT NULL, 
+	not_before TIMESTAMP WITH TIME ZONE NOT NULL, 
+	attempts INTEGER DEFAULT '0' NOT NULL, 
+	PRIMARY KEY (member_id, sequence), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE INDEX outbox_due ON outbox (not_before);
+CREATE TABLE account (
+	member_id BIGINT NOT NULL, 
+	handle VARCHAR(30) NOT NULL, 
+	display_name TEXT DEFAULT '' NOT NULL, 
+	note TEXT DEFAULT '' NOT NULL, 
+	fields JSONB DEFAULT '[]' NOT NULL, 
+	avatar VARCHAR(80), 
+	header VARCHAR(80), 
+	locked BOOLEAN DEFAULT false NOT NULL, 
+	bot BOOLEAN DEFAULT false NOT NULL, 
+	discoverable BOOLEAN DEFAULT true NOT NULL, 
+	show_country BOOLEAN DEFAULT false NOT NULL, 
+	language VARCHAR(8) DEFAULT 'en' NOT NULL, 
+	default_visibility SMALLINT DEFAULT '0' NOT NULL, 
+	default_sensitive BOOLEAN DEFAULT false NOT NULL, 
+	role VARCHAR(8) DEFAULT 'member' NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (member_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE INDEX account_handle ON account (lower(handle));
+CREATE TABLE tally (
+	member_id BIGINT NOT NULL, 
+	posts INTEGER DEFAULT '0' NOT NULL, 
+	followers INTEGER DEFAULT '0' NOT NULL, 
+	following INTEGER DEFAULT '0' NOT NULL, 
+	last_post BIGINT, 
+	last_post_at TIMESTAMP WITH TIME ZONE, 
+	PRIMARY KEY (member_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE vault.credential (
+	member_id BIGINT NOT NULL, 
+	email BYTEA, 
+	phone BYTEA, 
+	birth_date BYTEA, 
+	password_hash BYTEA, 
+	PRIMARY KEY (member_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE post (
+	author_id BIGINT NOT NULL, 
+	post_id BIGINT NOT NULL, 
+	visibility SMALLINT NOT NULL, 
+	content TEXT DEFAULT '' NOT NULL, 
+	source TEXT DEFAULT '' NOT NULL, 
+	spoiler TEXT DEFAULT '' NOT NULL, 
+	sensitive BOOLEAN DEFAULT false NOT NULL, 
+	language VARCHAR(8), 
+	reply_author BIGINT, 
+	reply_post BIGINT, 
+	boost_author BIGINT, 
+	boost_post BIGINT, 
+	client VARCHAR(60), 
+	idempotency BYTEA, 
+	edited_at TIMESTAMP WITH TIME ZONE, 
+	replies INTEGER DEFAULT '0' NOT NULL, 
+	boosts INTEGER DEFAULT '0' NOT NULL, 
+	favourites INTEGER DEFAULT '0' NOT NULL, 
+	PRIMARY KEY (author_id, post_id), 
+	FOREIGN KEY(author_id) REFERENCES resident (member_id)
+);
+CREATE INDEX post_idempotency ON post (author_id, idempotency) WHERE idempotency IS NOT NULL;
+CREATE INDEX post_public ON post (post_id) WHERE visibility = 0 AND boost_post IS NULL;
+CREATE TABLE vault.direct_text (
+	author_id BIGINT NOT NULL, 
+	post_id BIGINT NOT NULL, 
+	body BYTEA NOT NULL, 
+	PRIMARY KEY (author_id, post_id), 
+	FOREIGN KEY(author_id) REFERENCES resident (member_id)
+);
+CREATE TABLE media (
+	member_id BIGINT NOT NULL, 
+	media_id BIGINT NOT NULL, 
+	post_id BIGINT, 
+	position SMALLINT DEFAULT '0' NOT NULL, 
+	digest VARCHAR(64) NOT NULL, 
+	preview VARCHAR(64) NOT NULL, 
+	mime VARCHAR(32) NOT NULL, 
+	bytes INTEGER NOT NULL, 
+	meta JSONB DEFAULT '{}' NOT NULL, 
+	description TEXT DEFAULT '' NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (member_id, media_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE INDEX media_post ON media (member_id, post_id);
+CREATE TABLE follow (
+	member_id BIGINT NOT NULL, 
+	target BIGINT NOT NULL, 
+	state VARCHAR(10) NOT NULL, 
+	version BIGINT NOT NULL, 
+	boosts BOOLEAN DEFAULT true NOT NULL, 
+	notify BOOLEAN DEFAULT false NOT NULL, 
+	PRIMARY KEY (member_id, target), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE follower (
+	member_id BIGINT NOT NULL, 
+	follower BIGINT NOT NULL, 
+	state VARCHAR(10) NOT NULL, 
+	version BIGINT NOT NULL, 
+	PRIMARY KEY (member_id, follower), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE INDEX follower_newest ON follower (member_id, version);
+CREATE TABLE reaction (
+	member_id BIGINT NOT NULL, 
+	kind VARCHAR(10) NOT NULL, 
+	target_author BIGINT NOT NULL, 
+	target_post BIGINT NOT NULL, 
+	version BIGINT NOT NULL, 
+	boost BIGINT, 
+	PRIMARY KEY (member_id, kind, target_author, target_post), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE INDEX reaction_newest ON reaction (member_id, kind, version);
+CREATE TABLE mention_stub (
+	member_id BIGINT NOT NULL, 
+	author BIGINT NOT NULL, 
+	post_id BIGINT NOT NULL, 
+	direct BOOLEAN DEFAULT false NOT NULL, 
+	version BIGINT NOT NULL, 
+	removed BOOLEAN DEFAULT false NOT NULL, 
+	PRIMARY KEY (member_id, author, post_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE INDEX mention_newest ON mention_stub (member_id, post_id);
+CREATE TABLE notification (
+	member_id BIGINT NOT NULL, 
+	notification_id BIGINT NOT NULL, 
+	kind VARCHAR(16) NOT NULL, 
+	actor BIGINT NOT NULL, 
+	post_author BIGINT, 
+	post_id BIGINT, 
+	PRIMARY KEY (member_id, notification_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE token (
+	member_id BIGINT NOT NULL, 
+	digest BYTEA NOT NULL, 
+	client_id VARCHAR(64) NOT NULL, 
+	scopes TEXT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (member_id, digest), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE authorization_code (
+	member_id BIGINT NOT NULL, 
+	digest BYTEA NOT NULL, 
+	client_id VARCHAR(64) NOT NULL, 
+	redirect_uri TEXT NOT NULL, 
+	scopes TEXT NOT NULL, 
+	challenge VARCHAR(128), 
+	challenge_method VARCHAR(8), 
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	used_at TIMESTAMP WITH TIME ZONE, 
+	PRIMARY KEY (member_id, digest), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE session (
+	member_id BIGINT NOT NULL, 
+	digest BYTEA NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (member_id, digest), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE post_mention (
+	author_id BIGINT NOT NULL, 
+	post_id BIGINT NOT NULL, 
+	mentioned BIGINT NOT NULL, 
+	handle VARCHAR(30) NOT NULL, 
+	PRIMARY KEY (author_id, post_id, mentioned), 
+	FOREIGN KEY(author_id, post_id) REFERENCES post (author_id, post_id) ON DELETE CASCADE, 
+	FOREIGN KEY(author_id) REFERENCES resident (member_id)
+);
+CREATE TABLE post_tag (
+	author_id BIGINT NOT NULL, 
+	post_id BIGINT NOT NULL, 
+	tag VARCHAR(100) NOT NULL, 
+	PRIMARY KEY (author_id, post_id, tag), 
+	FOREIGN KEY(author_id, post_id) REFERENCES post (author_id, post_id) ON DELETE CASCADE, 
+	FOREIGN KEY(author_id) REFERENCES resident (member_id)
+);
+CREATE INDEX post_tag_newest ON post_tag (tag, post_id);
+CREATE TABLE reaction_stub (
+	author_id BIGINT NOT NULL, 
+	post_id BIGINT NOT NULL, 
+	kind VARCHAR(10) NOT NULL, 
+	actor BIGINT NOT NULL, 
+	version BIGINT NOT NULL, 
+	removed BOOLEAN DEFAULT false NOT NULL, 
+	PRIMARY KEY (author_id, post_id, kind, actor), 
+	FOREIGN KEY(author_id, post_id) REFERENCES post (author_id, post_id) ON DELETE CASCADE, 
+	FOREIGN KEY(author_id) REFERENCES resident (member_id)
+);
+CREATE TABLE reply_stub (
+	author_id BIGINT NOT NULL, 
+	post_id BIGINT NOT NULL, 
+	reply_author BIGINT NOT NULL, 
+	reply_post BIGINT NOT NULL, 
+	version BIGINT NOT NULL, 
+	removed BOOLEAN DEFAULT false NOT NULL, 
+	verdict VARCHAR(8) DEFAULT 'shown' NOT NULL, 
+	PRIMARY KEY (author_id, post_id, reply_author, reply_post), 
+	FOREIGN KEY(author_id, post_id) REFERENCES post (author_id, post_id) ON DELETE CASCADE, 
+	FOREIGN KEY(author_id) REFERENCES resident (member_id)
+);
+CREATE TABLE app (
+	client_id VARCHAR(64) NOT NULL, 
+	name VARCHAR(120) NOT NULL, 
+	website TEXT, 
+	redirect_uris TEXT[] NOT NULL, 
+	scopes TEXT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (client_id)
+);
+CREATE TABLE route (
+	member_id BIGINT NOT NULL, 
+	site VARCHAR(8) NOT NULL, 
+	epoch INTEGER NOT NULL, 
+	PRIMARY KEY (member_id)
+);
+CREATE TABLE feed_position (
+	feed VARCHAR(16) NOT NULL, 
+	entry BIGINT NOT NULL, 
+	PRIMARY KEY (feed)
+);
+CREATE TABLE safeguard (
+	safeguard_id VARCHAR(64) NOT NULL, 
+	kind VARCHAR(32) NOT NULL, 
+	exporter VARCHAR(8) NOT NULL, 
+	importer VARCHAR(8), 
+	scope TEXT[] DEFAULT '{}' NOT NULL, 
+	filed_on DATE NOT NULL, 
+	valid_until DATE, 
+	withdrawn_on DATE, 
+	document TEXT DEFAULT '' NOT NULL, 
+	made_up BOOLEAN NOT NULL, 
+	note TEXT DEFAULT '' NOT NULL, 
+	changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (safeguard_id)
+);
+CREATE TABLE crossing_tally (
+	day DATE NOT NULL, 
+	importer VARCHAR(8) NOT NULL, 
+	section VARCHAR(64) NOT NULL, 
+	verdict VARCHAR(12) NOT NULL, 
+	rules VARCHAR(200) NOT NULL, 
+	items BIGINT NOT NULL, 
+	PRIMARY KEY (day, importer, section, verdict, rules)
+);
+CREATE TABLE setting (
+	key VARCHAR(64) NOT NULL, 
+	value TEXT NOT NULL, 
+	changed_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	PRIMARY KEY (key)
+);
+COMMENT ON TABLE vault.data_key IS 'domicile:owned the member''s data key, wrapped by the site''s key, which is kept outside PostgreSQL';
+COMMENT ON TABLE name_claim IS 'domicile:owned what this member claimed at the hub: keyed digests and the random token that won them';
+COMMENT ON TABLE claim IS 'domicile:owned which countries'' laws claim this member, as declared or assumed';
+COMMENT ON TABLE consent IS 'domicile:owned consents in the form the law pack asks for; withdrawn ones stay as proof';
+COMMENT ON TABLE outbox IS 'domicile:owned halves of pairs on their way to the other member''s home';
+COMMENT ON TABLE account IS 'domicile:owned the profile. Whether it is public follows from the member''s publication consent';
+COMMENT ON TABLE tally IS 'domicile:owned counters of one member, apart from `resident` and `account` so that counting blocks neither';
+COMMENT ON TABLE vault.credential IS 'domicile:owned';
+COMMENT ON TABLE post IS 'domicile:owned a post, with its author. The words of direct ones are in vault.direct_text';
+COMMENT ON TABLE vault.direct_text IS 'domicile:owned content, source and spoiler of a direct post, as sealed JSON';
+COMMENT ON TABLE media IS 'domicile:owned pictures on posts; the files lie in the site''s store under the member''s id, named by digest';
+COMMENT ON TABLE follow IS 'domicile:owned truth of a follow, with the follower; state: requested, accepted';
+COMMENT ON TABLE follower IS 'domicile:owned the followed member''s half; state: requested, accepted, removed (a tombstone)';
+COMMENT ON TABLE reaction IS 'domicile:owned favourite, boost or bookmark, with who reacts; `boost` is the boosting post''s id';
+COMMENT ON TABLE mention_stub IS 'domicile:owned posts that name this member, and direct ones sent to them';
+COMMENT ON TABLE notification IS 'domicile:owned';
+COMMENT ON TABLE token IS 'domicile:owned access tokens: only their hash is stored, at home';
+COMMENT ON TABLE authorization_code IS 'domicile:owned';
+COMMENT ON TABLE session IS 'domicile:owned web log-ins; the cookie begins with the member''s id, its other part is stored as a hash';
+COMMENT ON TABLE post_mention IS 'domicile:owned whom the author names, in the author''s own words';
+COMMENT ON TABLE post_tag IS 'domicile:owned';
+COMMENT ON TABLE reaction_stub IS 'domicile:owned';
+COMMENT ON TABLE reply_stub IS 'domicile:owned replies to a post; `verdict` is the thread owner''s: shown or hidden';
+COMMENT ON TABLE app IS 'domicile:network app registrations: about nobody, the same at every site';
+COMMENT ON TABLE resident IS 'domicile:site';
+COMMENT ON TABLE route IS 'domicile:site read copy of the hub''s directory for the members this site serves';
+COMMENT ON TABLE feed_position IS 'domicile:site';
+COMMENT ON TABLE safeguard IS 'domicile:site standard contracts, notices, certifications and assessments that the border''s gates ask for';
+COMMENT ON TABLE crossing_tally IS 'domicile:site what the border decided, counted: no member, no content';
+COMMENT ON TABLE setting IS 'domicile:site';
+
+CREATE FUNCTION domicile.fence_vault_data_key() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON vault.data_key FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_vault_data_key();
+COMMENT ON COLUMN vault.data_key.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_name_claim() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON name_claim FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_name_claim();
+COMMENT ON COLUMN name_claim.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_claim() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON claim FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_claim();
+COMMENT ON COLUMN claim.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_consent() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON consent FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_consent();
+COMMENT ON COLUMN consent.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_outbox() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON outbox FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_outbox();
+COMMENT ON COLUMN outbox.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_account() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON account FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_account();
+COMMENT ON COLUMN account.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_tally() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON tally FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_tally();
+COMMENT ON COLUMN tally.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_vault_credential() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON vault.credential FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_vault_credential();
+COMMENT ON COLUMN vault.credential.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_post() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON post FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_post();
+COMMENT ON COLUMN post.author_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_vault_direct_text() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON vault.direct_text FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_vault_direct_text();
+COMMENT ON COLUMN vault.direct_text.author_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_media() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON media FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_media();
+COMMENT ON COLUMN media.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_follow() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON follow FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_follow();
+COMMENT ON COLUMN follow.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_follower() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON follower FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_follower();
+COMMENT ON COLUMN follower.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_reaction() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON reaction FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_reaction();
+COMMENT ON COLUMN reaction.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_mention_stub() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON mention_stub FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_mention_stub();
+COMMENT ON COLUMN mention_stub.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_notification() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON notification FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_notification();
+COMMENT ON COLUMN notification.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_token() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON token FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_token();
+COMMENT ON COLUMN token.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_authorization_code() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON authorization_code FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_authorization_code();
+COMMENT ON COLUMN authorization_code.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_session() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON session FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_session();
+COMMENT ON COLUMN session.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_post_mention() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON post_mention FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_post_mention();
+COMMENT ON COLUMN post_mention.author_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_post_tag() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON post_tag FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_post_tag();
+COMMENT ON COLUMN post_tag.author_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_reaction_stub() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON reaction_stub FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_reaction_stub();
+COMMENT ON COLUMN reaction_stub.author_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_reply_stub() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON reply_stub FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_reply_stub();
+COMMENT ON COLUMN reply_stub.author_id IS 'domicile:home';
+
+CREATE FUNCTION vault.read_data_key(owners bigint[]) RETURNS SETOF vault.data_key
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ SELECT * FROM vault.data_key WHERE member_id = ANY (owners) $$;
+CREATE FUNCTION vault.write_data_key(entry vault.data_key) RETURNS void
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ INSERT INTO vault.data_key SELECT entry.* ON CONFLICT (member_id) DO UPDATE SET wrapped = EXCLUDED.wrapped, site_key = EXCLUDED.site_key $$;
+CREATE FUNCTION vault.erase_data_key(the_member_id BIGINT) RETURNS bigint
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ WITH gone AS (DELETE FROM vault.data_key t WHERE t.member_id = the_member_id RETURNING 1) SELECT count(*) FROM gone $$;
+
+CREATE FUNCTION vault.read_credential(owners bigint[]) RETURNS SETOF vault.credential
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ SELECT * FROM vault.credential WHERE member_id = ANY (owners) $$;
+CREATE FUNCTION vault.write_credential(entry vault.credential) RETURNS void
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ INSERT INTO vault.credential SELECT entry.* ON CONFLICT (member_id) DO UPDATE SET email = EXCLUDED.email, phone = EXCLUDED.phone, birth_date = EXCLUDED.birth_date, password_hash = EXCLUDED.password_hash $$;
+CREATE FUNCTION vault.erase_credential(the_member_id BIGINT) RETURNS bigint
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ WITH gone AS (DELETE FROM vault.credential t WHERE t.member_id = the_member_id RETURNING 1) SELECT count(*) FROM gone $$;
+
+CREATE FUNCTION vault.read_direct_text(owners bigint[]) RETURNS SETOF vault.direct_text
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ SELECT * FROM vault.direct_text WHERE author_id = ANY (owners) $$;
+CREATE FUNCTION vault.write_direct_text(entry vault.direct_text) RETURNS void
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ INSERT INTO vault.direct_text SELECT entry.* ON CONFLICT (author_id, post_id) DO UPDATE SET body = EXCLUDED.body $$;
+CREATE FUNCTION vault.erase_direct_text(the_author_id BIGINT, the_post_id BIGINT) RETURNS bigint
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ WITH gone AS (DELETE FROM vault.direct_text t WHERE t.author_id = the_author_id AND t.post_id = the_post_id RETURNING 1) SELECT count(*) FROM gone $$;
+
+CREATE FUNCTION vault.read_some_direct_text(owners bigint[], keys bigint[]) RETURNS SETOF vault.direct_text
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.direct_text t ON t.author_id = a.o AND t.post_id = a.k $$;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public, vault, domicile TO domicile_app, domicile_import, domicile_audit;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vault FROM PUBLIC;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA vault TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA vault TO domicile_import;
+GRANT SELECT (member_id) ON vault.data_key TO domicile_audit;
+GRANT SELECT ON name_claim TO domicile_audit;
+GRANT SELECT ON claim TO domicile_audit;
+GRANT SELECT ON consent TO domicile_audit;
+GRANT SELECT ON outbox TO domicile_audit;
+GRANT SELECT ON account TO domicile_audit;
+GRANT SELECT ON tally TO domicile_audit;
+GRANT SELECT (member_id) ON vault.credential TO domicile_audit;
+GRANT SELECT ON post TO domicile_audit;
+GRANT SELECT (author_id, post_id) ON vault.direct_text TO domicile_audit;
+GRANT SELECT ON media TO domicile_audit;
+GRANT SELECT ON follow TO domicile_audit;
+GRANT SELECT ON follower TO domicile_audit;
+GRANT SELECT ON reaction TO domicile_audit;
+GRANT SELECT ON mention_stub TO domicile_audit;
+GRANT SELECT ON notification TO domicile_audit;
+GRANT SELECT ON token TO domicile_audit;
+GRANT SELECT ON authorization_code TO domicile_audit;
+GRANT SELECT ON session TO domicile_audit;
+GRANT SELECT ON post_mention TO domicile_audit;
+GRANT SELECT ON post_tag TO domicile_audit;
+GRANT SELECT ON reaction_stub TO domicile_audit;
+GRANT SELECT ON reply_stub TO domicile_audit;
+GRANT SELECT ON resident TO domicile_audit;
+GRANT SELECT ON app TO domicile_audit;
+GRANT SELECT ON route TO domicile_audit;
+GRANT SELECT ON feed_position TO domicile_audit;
+GRANT SELECT ON safeguard TO domicile_audit;
+GRANT SELECT ON crossing_tally TO domicile_audit;
+GRANT SELECT ON setting TO domicile_audit;
