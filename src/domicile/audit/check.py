@@ -1,4 +1,4 @@
-"""Another app's tables: whose rows are they, which columns are personal, and what would be refused, before anything runs.
+"""Another app's tables, before anything runs: whose rows are they, which columns are personal, what would be refused.
 
 check_declaration("clinic.models:METADATA")
 """
@@ -80,7 +80,8 @@ def _find(where: str, path: Path) -> MetaData:
         found = operator.attrgetter(attribute)(module)
     except AttributeError:
         names = ", ".join(key for key, value in vars(module).items() if isinstance(_unwrap(value), MetaData))
-        raise InvalidInput(f"{name} has no {attribute}; it holds {f'MetaData as {names}' if names else 'no MetaData'}")
+        held = f"MetaData as {names}" if names else "no MetaData"
+        raise InvalidInput(f"{name} has no {attribute}; it holds {held}") from None
     metadata = _unwrap(found)
     if not isinstance(metadata, MetaData):
         raise InvalidInput(
