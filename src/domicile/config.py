@@ -120,7 +120,7 @@ def load_config(file: Path | None = None, environment: Mapping[str, str] | None 
     if isinstance(settings.get("sites"), str):
         settings["sites"] = [{"name": _site_name(part)} for part in settings["sites"].split(",") if part.strip()]
     try:
-        config = msgspec.convert(settings, Config, strict=False)
+        config = msgspec.convert(settings, Config, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
         raise Misconfigured(f"{file or 'settings'}: {error}") from None
     return _checked(config, file)
@@ -133,6 +133,12 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise Misconfigured(f"{file}: cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{file}: {error}") from None
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    raise NotImplementedError
 
 
 def _put(settings: dict[str, Any], path: list[str], value: str) -> None:
@@ -167,6 +173,8 @@ def _checked(config: Config, file: Path | None) -> Config:
             raise Misconfigured(f"{where}: {place!r} has a dsn and needs an admin_dsn, of a role that owns the tables")
     if len({bool(place.dsn) for place in places}) > 1:
         raise Misconfigured(f"{where}: give a dsn for the hub and every site, or for none (all embedded)")
+    if config.confirm_email:
+        raise Misconfigured(f"{where}: confirm_email is not built yet; without it e-mail addresses are not verified")
     if not 0 < config.port < 65536:
         raise Misconfigured(f"{where}: port {config.port} is not between 1 and 65535")
     return config

@@ -79,6 +79,7 @@ class Door:
         self.policy = policy
         self.clock = clock
         self.tally: Counter[tuple[SiteName, date, Country, Licence]] = Counter()
+        self.isolated = frozenset(name for name, site in router.sites.items() if site.isolated)
         self._views: dict[str, View[Any, Any]] = {}
         self._desks: dict[SiteName, tuple[tuple[Row, ...], Desk]] = {}
 
@@ -143,7 +144,9 @@ class Door:
     async def _ask_one(
         self, at: SiteName, site: SiteName, view: View[Q, R], question: Q, members: Mapping[MemberId, int], act: Act
     ) -> tuple[list[R], list[MemberId], int] | None:
-        """One site's answer, or None when it cannot be reached."""
+        """One site's answer, or None when it cannot be reached. An isolated site neither asks nor is asked."""
+        if self.apart(at, site):
+            return [], [], 0
         try:
             async with asyncio.timeout(PATIENCE_S):
                 if site == at:
@@ -153,6 +156,10 @@ class Door:
                 return [decode(bytes(item), view.item) for item in answer.items], answer.gone, answer.refused
         except (Unavailable, TimeoutError):
             return None
+
+    def apart(self, one: SiteName, other: SiteName) -> bool:
+        """Whether nothing passes between two sites because one of them is isolated."""
+        return one != other and any(name in self.isolated for name in (one, other))
 
     async def _look_at_home(
         self, site: SiteName, view: View[Q, R], question: Q, members: Mapping[MemberId, int]

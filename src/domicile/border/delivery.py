@@ -124,7 +124,7 @@ class Deliverer:
         """Take one parcel to the recipient's home; None when the border refuses the sender's id there."""
         for ask_hub in (False, True):
             home = await self.router.home_of(row.recipient, ask_hub=ask_hub)
-            if home.site != site and not await self._licensed(site, row, home):
+            if home.site != site and (self.door.apart(site, home.site) or not await self._licensed(site, row, home)):
                 return None
             parcel = Parcel(row.member_id, row.recipient, home.epoch, row.kind, bytes(row.body))
             async with asyncio.timeout(3):
