@@ -136,7 +136,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def _path(kind: type, value: object) -> object:
-    if kind is Path and isinstance(value, str):
+    if kind is Path and isinstance(value, str | Path):
         return Path(value).expanduser()
     raise NotImplementedError
 
