@@ -198,9 +198,13 @@ class Directory:
         return bytes(rows[0].registration) if rows else None
 
     async def enter(
-        self, homes: Sequence[tuple[MemberId, SiteName, int]], claims: Sequence[tuple[str, bytes, MemberId, bytes]]
+        self,
+        homes: Sequence[tuple[MemberId, SiteName, int]],
+        claims: Sequence[tuple[str, bytes, MemberId, bytes]],
+        *,
+        new: bool = False,
     ) -> None:
-        """Enter many homes and claims at once (seeding, `hub rebuild`)."""
+        """Enter many homes and claims at once (seeding, `hub rebuild`). All `new`, or none and Conflict."""
         async with self.database.transaction() as hub:
             await hub.execute("CREATE TEMP TABLE new_home (LIKE home) ON COMMIT DROP")
             await hub.execute("CREATE TEMP TABLE new_claim (LIKE claim) ON COMMIT DROP")
@@ -210,7 +214,23 @@ class Directory:
                 "INSERT INTO home SELECT * FROM new_home ON CONFLICT (member_id) DO UPDATE"
                 " SET site = EXCLUDED.site, epoch = EXCLUDED.epoch WHERE home.epoch < EXCLUDED.epoch"
             )
-            await hub.execute("INSERT INTO claim SELECT * FROM new_claim ON CONFLICT DO NOTHING")
+            entered = await hub.execute("INSERT INTO claim SELECT * FROM new_claim ON CONFLICT DO NOTHING")
+            if new and entered != len(claims):
+                raise Conflict("a name was taken meanwhile")
+
+    async def taken(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Which of these digests somebody has claimed: for the names that a seeding makes up, never for a request."""
+        rows = await self.database.run(
+            "SELECT digest FROM claim WHERE kind = ANY ('{handle,email,phone}') AND digest = ANY (%s)", (list(digests),)
+        )
+        return {bytes(row.digest) for row in rows}
+
+    async def claims_of(self, members: Sequence[MemberId]) -> list[tuple[MemberId, str, bytes, bytes]]:
+        """What these members have claimed: (member, kind, digest, token)."""
+        rows = await self.database.run(
+            "SELECT member_id, kind, digest, token FROM claim WHERE member_id = ANY (%s)", (list(members),)
+        )
+        return [(MemberId(row.member_id), row.kind, bytes(row.digest), bytes(row.token)) for row in rows]
 
     async def sizes(self) -> dict[str, int]:
         """How many homes, claims and feed entries there are."""
