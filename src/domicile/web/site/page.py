@@ -1,0 +1,183 @@
+"""One page for one reader: who they are, what their form says, and how the answer is rendered."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Request, Response
+from litestar.datastructures import Cookie, State, UploadFile
+from litestar.response import Redirect
+
+from domicile.errors import NotAuthenticated, NotPermitted
+from domicile.ids import MemberId, PostId, SiteName, Snowflake, moment_of, parse_bound
+from domicile.network.items import PostItem, Profile
+from domicile.network.timelines import make_bounds
+from domicile.network.views import Bounds
+from domicile.web.site.session import (
+    SESSION_COOKIE,
+    VISIT_COOKIE,
+    form_token,
+    form_token_fits,
+    new_visit,
+    visit_cookie,
+)
+from domicile.web.site.words import country_name, scope_words
+from domicile.wiring import Domicile
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+POSTS_A_PAGE = 20
+
+AnyRequest = Request[Any, Any, State]
+Fields = dict[str, list[str]]
+
+
+class Login(NotAuthenticated):
+    """Whoever asks must log in first; afterwards they come back to `path`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("a page for members", "Please log in first")
+        self.path = path
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a form sent: texts as typed, ticks, and files."""
+
+    values: dict[str, list[Any]]
+
+    def text(self, name: str) -> str:
+        found = self.values.get(name, [""])[-1]
+        return found if isinstance(found, str) else ""
+
+    def ticked(self, name: str) -> bool:
+        return self.text(name) == "yes"
+
+    def texts(self, name: str) -> list[str]:
+        return [value for value in self.values.get(name, []) if isinstance(value, str)]
+
+    async def file(self, name: str) -> bytes | None:
+        """What was uploaded, or None if nothing was chosen."""
+        found = self.values.get(name, [None])[-1]
+        return (await found.read() or None) if isinstance(found, UploadFile) else None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A request with its reader. `cookie` is what the form token is bound to; `fresh`: this answer must set it."""
+
+    request: AnyRequest
+    domicile: Domicile
+    member: MemberId | None
+    cookie: str
+    fresh: bool
+
+    @property
+    def secure(self) -> bool:
+        return self.domicile.config.url.startswith("https://")
+
+    @property
+    def path(self) -> str:
+        """The address asked for, with its query, as a path of ours."""
+        query = self.request.scope["query_string"].decode("latin-1")
+        return self.request.url.path + (f"?{query}" if query else "")
+
+    def query(self, name: str) -> str:
+        return str(self.request.query_params.get(name, ""))
+
+    def bounds(self, limit: int = POSTS_A_PAGE) -> Bounds:
+        """The page of posts asked for: those before `max_id`, or the newest."""
+        return make_bounds(limit, before=parse_bound(self.query("max_id")))
+
+    def require_member(self) -> MemberId:
+        """Who is logged in. Raises Login."""
+        if self.member is None:
+            raise Login(self.path if self.request.method == "GET" else "/home")
+        return self.member
+
+    async def site(self) -> SiteName:
+        """The site this reader reads at: a member's home, a stranger's default."""
+        if self.member is None:
+            return self.domicile.members.default_site
+        return (await self.domicile.router.home_of(self.member)).site
+
+    async def form(self) -> Form:
+        """What was sent, once its token fits. Raises NotPermitted."""
+        values = Form(dict((await self.request.form()).dict()))
+        if self.fresh or not form_token_fits(self.domicile.access, self.cookie, values.text("form_token")):
+            raise NotPermitted(
+                "a form without its token",
+                "This form was not sent from this page, or the page is too old. Please go back, reload it and try"
+                " again; cookies must be allowed.",
+            )
+        return values
+
+    def render(self, template: str, status: int = 200, **values: Any) -> Response[str]:
+        """The answer as HTML, with the cookie that its forms need."""
+        text = _environment.get_template(template).render(
+            page=self,
+            config=self.domicile.config,
+            form_token=form_token(self.domicile.access, self.cookie),
+            **values,
+        )
+        return html(text, status, [visit_cookie(self.cookie, secure=self.secure)] if self.fresh else [])
+
+
+async def open_page(request: AnyRequest) -> Page:
+    """Find out who asks."""
+    domicile: Domicile = request.app.state.domicile
+    session = request.cookies.get(SESSION_COOKIE, "")
+    member = await domicile.access.check_session(session) if session else None
+    visit = session if member else request.cookies.get(VISIT_COOKIE, "")
+    page = Page(request, domicile, member, visit or new_visit(), fresh=not visit)
+    request.state.page = page
+    return page
+
+
+def html(text: str, status: int = 200, cookies: list[Cookie] | None = None) -> Response[str]:
+    """HTML that may load nothing from elsewhere, run nothing inline, and be framed by nobody."""
+    return Response(text, status_code=status, media_type="text/html", cookies=cookies or [], headers=HEADERS)
+
+
+def redirect(path: str, cookies: list[Cookie] | None = None) -> Redirect:
+    """Go on by GET."""
+    return Redirect(path, status_code=303, cookies=cookies or [], headers={"Cache-Control": "no-store"})
+
+
+POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+HEADERS = {
+    "Content-Security-Policy": f"{POLICY}; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "private, no-cache",
+}
+
+
+def _portrait(profile: Profile | None, member: MemberId) -> str:
+    if profile is None or profile.avatar is None:
+        return "/static/avatar.svg"
+    return media_path(member, profile.avatar)
+
+
+def media_path(member: MemberId, digest: str) -> str:
+    return f"/media/{member}/{digest}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def _post_path(post: PostId, profile: Profile | None) -> str:
+    return f"/@{profile.handle}/{post}" if profile else ""
+
+
+def _find_post(others: dict[PostId, PostItem], key: tuple[Snowflake, MemberId]) -> PostItem | None:
+    return others.get(PostId(*key))
+
+
+_environment = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_environment.filters |= {"country": country_name, "day": _day, "moment": moment_of, "scope": scope_words}
+_environment.globals |= {"portrait": _portrait, "media": media_path, "post_path": _post_path, "find_post": _find_post}

@@ -1,0 +1,38 @@
+"""All pages for people, in one list for the app, with the folder of their pictures and style."""
+
+from pathlib import Path
+
+from litestar import Router
+from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
+
+from domicile.errors import DomicileError
+from domicile.web.site.authorize import answer_consent, ask_consent
+from domicile.web.site.front import show_front
+from domicile.web.site.law import show_about, show_law, show_pack
+from domicile.web.site.login import log_in, log_out, show_login
+from domicile.web.site.reading import show_home, show_profile, show_public, show_tag, show_thread, write_post
+from domicile.web.site.refusals import show_http_refusal, show_refusal, show_unexpected
+from domicile.web.site.settings import change_consent, change_settings, show_data, show_settings
+from domicile.web.site.signup import show_signup, sign_up
+
+STATIC_DIR = Path(__file__).parent.parent / "static"
+
+ROUTES: list[ControllerRouterHandler] = [
+    Router(
+        "/",
+        route_handlers=[
+            show_front,
+            *(show_signup, sign_up, show_login, log_in, log_out),
+            *(ask_consent, answer_consent),
+            *(show_public, show_tag, show_home, write_post, show_profile, show_thread),
+            *(show_settings, change_settings, change_consent, show_data),
+            *(show_law, show_pack, show_about),
+        ],
+        exception_handlers={
+            DomicileError: show_refusal,
+            HTTPException: show_http_refusal,
+            Exception: show_unexpected,
+        },
+    )
+]

@@ -1,0 +1,101 @@
+"""Timelines, profiles and threads to read, as much of them as this reader may see."""
+
+from litestar import Response, get, post
+from litestar.response import Redirect
+
+from domicile.errors import InvalidInput, NotFound
+from domicile.ids import MemberId, parse_post_id
+from domicile.network.posts import Draft
+from domicile.network.timelines import Page as Posts
+from domicile.network.views import Authors
+from domicile.web.site.page import AnyRequest, Form, Page, open_page, redirect
+
+
+@get("/public", include_in_schema=False)
+async def show_public(request: AnyRequest) -> Response[str]:
+    page = await open_page(request)
+    posts = await page.domicile.timelines.public(page.bounds(), reader=page.member)
+    return _timeline(page, posts, "Public timeline")
+
+
+@get("/tags/{tag:str}", include_in_schema=False)
+async def show_tag(request: AnyRequest, tag: str) -> Response[str]:
+    page = await open_page(request)
+    posts = await page.domicile.timelines.public(page.bounds(), reader=page.member, tag=tag[:100])
+    return _timeline(page, posts, f"#{tag[:100]}")
+
+
+@get("/home", include_in_schema=False)
+async def show_home(request: AnyRequest) -> Response[str]:
+    """What those whom the member follows have posted, with a form to post."""
+    page = await open_page(request)
+    return await _home(page, "", None)
+
+
+@post("/home", include_in_schema=False)
+async def write_post(request: AnyRequest) -> Response[str] | Redirect:
+    """Post from the page; what is refused stays in the form."""
+    page = await open_page(request)
+    member = page.require_member()
+    form = await page.form()
+    try:
+        await page.domicile.posts.write(member, _draft(form))
+    except InvalidInput as error:
+        return await _home(page, form.text("text"), error.safe, 422)
+    return redirect("/home")
+
+
+@get("/{name:str}", include_in_schema=False)
+async def show_profile(request: AnyRequest, name: str) -> Response[str]:
+    """A member's profile; a stranger gets the same 404 for one that is not public as for one that does not exist."""
+    page = await open_page(request)
+    member = await _member_named(page, name)
+    item = await page.domicile.profiles.show(member, at=await page.site(), signed_in=page.member is not None)
+    posts = await page.domicile.timelines.author(member, Authors(page.bounds()), reader=page.member)
+    return _incomplete(page.render("profile.html", item=item, posts=posts), posts.complete)
+
+
+@get("/{name:str}/{post:str}", include_in_schema=False)
+async def show_thread(request: AnyRequest, name: str, post: str) -> Response[str]:
+    """A post with what it answers and what answers it."""
+    page = await open_page(request)
+    found = parse_post_id(post)
+    if found is None or found.author != await _member_named(page, name):
+        raise NotFound("no such post of this member")
+    item = await page.domicile.posts.show(found, reader=page.member)
+    thread = await page.domicile.posts.thread(found, reader=page.member)
+    return _incomplete(page.render("thread.html", item=item, thread=thread), thread.complete)
+
+
+async def _member_named(page: Page, name: str) -> MemberId:
+    if not name.startswith("@"):
+        raise NotFound("no such page")
+    return await page.domicile.members.find_by_handle(name.removeprefix("@"))
+
+
+async def _home(page: Page, text: str, error: str | None, status: int = 200) -> Response[str]:
+    posts = await page.domicile.timelines.home(page.require_member(), page.bounds())
+    own = await page.domicile.profiles.own(page.require_member())
+    response = page.render("home.html", status, posts=posts, own=own, text=text, error=error)
+    return _incomplete(response, posts.complete)
+
+
+def _timeline(page: Page, posts: Posts, title: str) -> Response[str]:
+    return _incomplete(page.render("timeline.html", posts=posts, title=title), posts.complete)
+
+
+def _incomplete(response: Response[str], complete: bool) -> Response[str]:
+    """Say in a header too that a site did not answer (rule 12)."""
+    if not complete:
+        response.headers["Domicile-Incomplete"] = "true"
+    return response
+
+
+def _draft(form: Form) -> Draft:
+    return Draft(
+        text=form.text("text"),
+        spoiler=form.text("spoiler"),
+        visibility=form.text("visibility") or None,
+        reply_to=parse_post_id(form.text("reply_to")),
+        client="Web",
+    )

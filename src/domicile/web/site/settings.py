@@ -1,0 +1,124 @@
+"""A member's own settings, consents, and where their data lives and may go."""
+
+from dataclasses import dataclass
+
+from litestar import Response, get, post
+from litestar.response import Redirect
+
+from domicile.border.explanation import Explanation, explain_member
+from domicile.errors import InvalidFields, InvalidInput
+from domicile.ids import Country, country_of_site
+from domicile.law.decision import Decision
+from domicile.law.explain import who_can_compel
+from domicile.law.facts import Act, Person
+from domicile.law.signup import ConsentAsked, decide_signup
+from domicile.network.media import AVATAR, HEADER
+from domicile.network.members import WORDING
+from domicile.network.profiles import Own, ProfileChange
+from domicile.web.site.page import AnyRequest, Fields, Form, Page, open_page, redirect
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What of a member may be shown in one country today, and why or why not."""
+
+    country: Country
+    answers: list[tuple[str, Decision]]
+
+
+@get("/settings", include_in_schema=False)
+async def show_settings(request: AnyRequest) -> Response[str]:
+    page = await open_page(request)
+    return await _settings(page, saved=page.query("saved") == "1")
+
+
+@post("/settings", include_in_schema=False)
+async def change_settings(request: AnyRequest) -> Response[str] | Redirect:
+    """Change the profile; if one field is wrong, nothing is changed."""
+    page = await open_page(request)
+    member = page.require_member()
+    form = await page.form()
+    change = ProfileChange(
+        display_name=form.text("display_name"),
+        note=form.text("note"),
+        locked=form.ticked("locked"),
+        discoverable=form.ticked("discoverable"),
+        show_country=form.ticked("show_country"),
+    )
+    try:
+        change.avatar = await _portrait(page, form, "avatar", AVATAR)
+        change.header = await _portrait(page, form, "header", HEADER)
+        await page.domicile.profiles.change(member, change)
+    except InvalidFields as error:
+        wrong = {name: [sentence for _, sentence in found] for name, found in error.fields.items()}
+        return await _settings(page, form=form, errors=wrong, status=422)
+    return redirect("/settings?saved=1")
+
+
+@post("/settings/consents", include_in_schema=False)
+async def change_consent(request: AnyRequest) -> Redirect:
+    """Give or withdraw one consent, in the wording shown."""
+    page = await open_page(request)
+    member = page.require_member()
+    form = await page.form()
+    if form.ticked("give"):
+        await page.domicile.members.give_consent(member, form.text("kind"))
+    else:
+        await page.domicile.members.withdraw_consent(member, form.text("kind"))
+    return redirect("/settings?saved=1#consents")
+
+
+@get("/settings/data", include_in_schema=False)
+async def show_data(request: AnyRequest) -> Response[str]:
+    """Where this member's data lives, by whose law, and which countries it may be shown in today."""
+    page = await open_page(request)
+    found = await explain_member(page.domicile.door, page.require_member())
+    country = country_of_site(found.site)
+    return page.render(
+        "data.html",
+        found=found,
+        country=country,
+        home=dict(found.home.decisions).get(country),
+        destinations=_destinations(found),
+        compellable=who_can_compel(country, page.domicile.law),
+    )
+
+
+def _destinations(found: Explanation) -> list[Destination]:
+    """The answers for showing (relay), by country."""
+    by_country: dict[Country, list[tuple[str, Decision]]] = {}
+    for answered in found.crossings:
+        if answered.act is Act.RELAY:
+            by_country.setdefault(answered.importer, []).append((answered.what, answered.decision))
+    return [Destination(country, answers) for country, answers in by_country.items()]
+
+
+async def _settings(
+    page: Page, *, saved: bool = False, form: Form | None = None, errors: Fields | None = None, status: int = 200
+) -> Response[str]:
+    own = await page.domicile.profiles.own(page.require_member())
+    asked = await _consents(page, own)
+    return page.render("settings.html", status, own=own, asked=asked, saved=saved, form=form, errors=errors or {})
+
+
+async def _consents(page: Page, own: Own) -> list[tuple[str, str, ConsentAsked | None]]:
+    """The consents to offer this member: those a law asks for, those already given, and always publication."""
+    found = await explain_member(page.domicile.door, own.member)
+    on = page.domicile.law.on(found.on)
+    decision = decide_signup(Person(frozenset(found.claims)), country_of_site(found.site), on, page.domicile.policy)
+    asked = {consent.kind: consent for consent in decision.consents}
+    kinds = {"publication", *asked, *own.preferences.consents}
+    return [(kind, words, asked.get(kind)) for kind, words in WORDING.items() if kind in kinds]
+
+
+async def _portrait(page: Page, form: Form, name: str, size: tuple[int, int]) -> str | None:
+    """The digest of a picture that was uploaded, if one was. Raises InvalidFields."""
+    raw = await form.file(name)
+    if raw is None:
+        return None
+    try:
+        return await page.domicile.media.store_portrait(page.require_member(), raw, size)
+    except InvalidFields:
+        raise
+    except InvalidInput as error:
+        raise InvalidFields({name: [("ERR_INVALID", error.safe.removeprefix("Validation failed: File "))]}) from None
