@@ -19,12 +19,14 @@ from sqlalchemy import Engine, NullPool, create_engine
 
 from domicile.errors import Conflict, DomicileError, InvalidInput, NotResident, Unavailable
 
-__all__ = ["Database", "Json", "Params", "Row", "Session", "conninfo_to_dict", "make_conninfo", "sql"]
+__all__ = ["Cursor", "Database", "Json", "Params", "Row", "Session", "conninfo_to_dict", "make_conninfo", "sql"]
 
+Cursor = psycopg.AsyncCursor[Any]
 Row = Any  # a named tuple; its shape is the query's
 Params = Sequence[Any] | Mapping[str, Any]
 
 FENCED = "55006"  # object_in_use: raised by the fence when the owner is not at home here (design, section 4)
+_READING = r"-c default_transaction_isolation=repeatable\ read -c default_transaction_read_only=on"
 _LOST = ("08", "57P", "53300", "55P03")  # connection, shutdown and crash, too many connections, lock not available
 
 
@@ -79,7 +81,7 @@ class Session:
         cursor = await self._connection.execute(query, params)
         return cursor.rowcount
 
-    async def send(self, query: str, params: Params | None = None) -> psycopg.AsyncCursor[Row]:
+    async def send(self, query: str, params: Params | None = None) -> Cursor:
         """Queue a statement in a pipeline; fetch from the cursor later."""
         return await self._connection.execute(query, params, binary=True)
 
@@ -109,11 +111,15 @@ def open_engine(conninfo: str) -> Engine:
 
 
 class Database:
-    """A pool of connections to one database under one role."""
+    """A pool of connections to one database under one role. `reading`: each only reads, in snapshots."""
 
-    def __init__(self, name: str, conninfo: str, *, size: int = 8, wait_s: float = 5.0) -> None:
+    def __init__(self, name: str, conninfo: str, *, size: int = 8, wait_s: float = 5.0, reading: bool = False) -> None:
+        if reading:
+            options = conninfo_to_dict(conninfo).get("options") or ""
+            conninfo = make_conninfo(conninfo, options=f"{options} {_READING}".strip())
         self.name = name
         self.conninfo = conninfo
+        self._reading = reading
         self._wait_s = wait_s
         self._pool: AsyncConnectionPool[AsyncConnection[Row]] = AsyncConnectionPool(
             conninfo,
@@ -170,11 +176,17 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
-        """A REPEATABLE READ, read-only transaction, pipelined: statements travel with the first result asked for."""
+        """A REPEATABLE READ, read-only transaction, pipelined: statements travel with the first result asked for.
+
+        Statements of a pipeline up to its end are one transaction by themselves (PostgreSQL, libpq pipeline mode), in
+        the connection's own isolation level: a reading pool needs neither BEGIN nor COMMIT.
+        """
         async with self._connection() as connection, connection.pipeline():
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            if not self._reading:
+                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield Session(connection)
-            await connection.execute("COMMIT")
+            if not self._reading:
+                await connection.execute("COMMIT")
 
     async def run(self, query: str, params: Params | None = None) -> list[Row]:
         """One statement in a transaction of its own; its rows, if it has any."""

@@ -166,7 +166,9 @@ class Door:
     ) -> tuple[list[R], list[MemberId], int]:
         """The reader's own site: the same view, and no border to cross."""
         async with self.router.read_at(site, members) as (reader, residents):
-            return await view.fetch(reader, residents, question), list(residents.gone), 0
+            items = await view.fetch(reader, residents, question)
+            gone = await residents.gone()
+        return _of_residents(view, items, gone), list(gone), 0
 
     async def _serve(self, site: SiteName, ask: Ask) -> Answer:
         """The home site's side: read, decide for each item, take out what may not cross, and only then answer."""
@@ -175,13 +177,15 @@ class Door:
         members = dict(zip(ask.members, ask.epochs, strict=True))
         importer = country_of_site(ask.importer)
         async with self.router.read_at(site, members) as (reader, residents):
-            items = await view.fetch(reader, residents, question)
+            found = await view.fetch(reader, residents, question)
+            gone = await residents.gone()
+            items = _of_residents(view, found, gone)
             subjects = [view.subject(item) for item in items]
             owners = sorted({owner for owner, _ in subjects})
             persons, papers = await reader.fetch_all((PERSONS, (owners,)), (ON_FILE, None))
         known = {MemberId(row.member_id): read_person(row) for row in persons}
         desk = await self._desk(site, tuple(papers))
-        answer = Answer([], list(residents.gone), 0)
+        answer = Answer([], list(gone), 0)
         for item, (owner, audience) in zip(items, subjects, strict=True):
             licence = desk.license(known[owner], importer, ask.act, view.sections, audience)
             self.tally[site, desk.on, importer, licence] += 1
@@ -239,6 +243,11 @@ class Door:
             return True
         licence = (await self.desk_at(reader)).license(person, importer, Act.COPY, {}, "none")
         return licence.ids
+
+
+def _of_residents(view: View[Any, R], items: list[R], gone: frozenset[MemberId]) -> list[R]:
+    """Nothing of members who are not at home: their rows here, if any, are old."""
+    return [item for item in items if view.subject(item)[0] not in gone] if gone else items
 
 
 def _by_site(members: Mapping[MemberId, Home]) -> dict[SiteName, dict[MemberId, int]]:

@@ -9,11 +9,10 @@ then asks the hub and tries once more.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from domicile.database import Params, Row, Session
+from domicile.database import Cursor, Params, Row, Session
 from domicile.errors import Misdirected, NotFound, NotResident, Unavailable
 from domicile.ids import MemberId, SiteName
 from domicile.placement.directory import Directory, FeedEntry, Home
@@ -70,12 +69,30 @@ class SiteWriter(SiteReader):
         return (await self.data_keys([self.member]))[self.member]
 
 
-@dataclass(frozen=True, slots=True)
-class Residents:
-    """Who of the members asked for is at home here, and under which epoch; the others are `gone`."""
+AT_HOME = """unnest(%(members)s::bigint[], %(epochs)s::int[]) AS asked (member_id, epoch)
+JOIN resident ON resident.member_id = asked.member_id AND resident.state IN ('home', 'leaving')
+ AND resident.epoch >= asked.epoch"""
+"""For queries about the members asked for: those of them who are at home here, under an epoch that is not older."""
 
-    here: Mapping[MemberId, int]
-    gone: tuple[MemberId, ...]
+
+class Residents:
+    """The members asked for, and who of them is not at home here.
+
+    The statement that finds them is the first of the snapshot; its answer travels with the first result.
+    """
+
+    def __init__(self, asked: Mapping[MemberId, int], found: Cursor) -> None:
+        self.params: dict[str, Any] = {"members": list(asked), "epochs": list(asked.values())}
+        self._asked = asked
+        self._found = found
+        self._gone: frozenset[MemberId] | None = None
+
+    async def gone(self) -> frozenset[MemberId]:
+        """Who moved, is moving in, was never here, or is here under an epoch older than the asker's."""
+        if self._gone is None:
+            here = {row.member_id for row in await self._found.fetchall()}
+            self._gone = frozenset(member for member in self._asked if member not in here)
+        return self._gone
 
 
 class Router:
@@ -119,9 +136,12 @@ class Router:
 
         async def attempt(home: Home) -> T:
             async with self._reader(self._site(home), {member: home.epoch}) as (reader, residents):
-                if residents.gone:
-                    raise NotResident(f"a member is not at home at {home.site}")
-                return await fn(reader)
+                try:
+                    return await fn(reader)
+                finally:
+                    # What was read of somebody who is not at home here is no answer, nor is an error about it.
+                    if await residents.gone():
+                        raise NotResident(f"a member is not at home at {home.site}")
 
         return await self._at_home(member, attempt)
 
@@ -235,17 +255,10 @@ class Router:
 
     @contextlib.asynccontextmanager
     async def _reader(self, site: Site, members: Mapping[MemberId, int]) -> AsyncIterator[tuple[SiteReader, Residents]]:
-        async with site.app.snapshot() as session:
-            found = await session.fetch(
-                "SELECT r.member_id, r.epoch FROM unnest(%s::bigint[], %s::int[]) AS asked (member_id, epoch)"
-                " JOIN resident r USING (member_id) WHERE r.state IN ('home', 'leaving') AND r.epoch >= asked.epoch",
-                (list(members), list(members.values())),
-            )
-            here = {MemberId(row.member_id): int(row.epoch) for row in found}
-            yield (
-                SiteReader(site, session, self.clock()),
-                Residents(here, tuple(member for member in members if member not in here)),
-            )
+        async with site.reader.snapshot() as session:
+            asked = {"members": list(members), "epochs": list(members.values())}
+            found = await session.send(f"SELECT asked.member_id FROM {AT_HOME}", asked)
+            yield SiteReader(site, session, self.clock()), Residents(members, found)
 
 
 async def _apply(session: Session, entry: FeedEntry) -> None:

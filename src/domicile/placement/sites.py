@@ -46,6 +46,7 @@ class Site:
     name: SiteName
     country: Country
     app: Database
+    reader: Database
     importer: Database
     auditor: Database
     key: SiteKey
@@ -53,11 +54,11 @@ class Site:
     isolated: bool = False
 
     async def open(self) -> None:
-        for database in (self.app, self.importer, self.auditor):
+        for database in (self.app, self.reader, self.importer, self.auditor):
             await database.open()
 
     async def close(self) -> None:
-        for database in (self.app, self.importer, self.auditor):
+        for database in (self.app, self.reader, self.importer, self.auditor):
             await database.close()
 
 
@@ -119,7 +120,8 @@ def make_site(config: Config, name: SiteName, credentials: Credentials) -> Site:
     return Site(
         name=name,
         country=country_of_site(name),
-        app=Database(name, credentials.app, size=12),
+        app=Database(name, credentials.app, size=8),
+        reader=Database(f"{name} reader", credentials.app, size=12, reading=True),
         importer=Database(f"{name} importer", credentials.importer, size=4),
         auditor=Database(f"{name} auditor", credentials.auditor, size=2),
         key=load_site_key(site.key_file or config.data / "secrets" / f"{name}.key"),
