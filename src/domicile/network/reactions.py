@@ -137,16 +137,22 @@ class Reactions:
             await self.router.read(member, read)
         return found
 
-    async def own(self, member: MemberId, kind: Kind, *, before: int, limit: int) -> list[tuple[int, PostId]]:
-        """The member's favourites or bookmarks, newest first, each with the version by which the list is paged."""
+    async def own(
+        self, member: MemberId, kind: Kind, *, before: int, after: int = 0, upward: bool = False, limit: int
+    ) -> list[tuple[int, PostId]]:
+        """The member's favourites or bookmarks, newest first, each with the version by which the list is paged.
+
+        `upward` takes the page just above `after`.
+        """
 
         async def read(reader: SiteReader) -> list[tuple[int, PostId]]:
             rows = await reader.fetch(
                 "SELECT version, target_post, target_author FROM reaction WHERE member_id = %s AND kind = %s"
-                " AND version < %s ORDER BY version DESC LIMIT %s",
-                (member, kind, before, limit),
+                f" AND version < %s AND version > %s ORDER BY version {'ASC' if upward else 'DESC'} LIMIT %s",
+                (member, kind, before, after, limit),
             )
-            return [(row.version, PostId(row.target_post, row.target_author)) for row in rows]
+            found = [(row.version, PostId(row.target_post, row.target_author)) for row in rows]
+            return found[::-1] if upward else found
 
         return await self.router.read(member, read)
 

@@ -1,0 +1,255 @@
+"""One way to write an endpoint: what it takes, who may ask, and what it answers, declared once.
+
+    @endpoint("GET", "/api/v1/timelines/home", scope="read:statuses", query=Paging)
+    async def home(call: Call, query: Paging) -> Reply: ...
+
+The declaration checks the token and its scope, reads query and body into the structs, and is what /openapi.json says.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request
+from litestar.connection import Request as AnyRequest
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import Operation
+from litestar.response import Response
+
+from domicile.errors import NotAuthenticated, NotFound
+from domicile.ids import MemberId, PostId, SiteName, parse_member_id, parse_number, parse_post_id
+from domicile.network.access import Grant
+from domicile.web.auth import bearer, check_grant
+from domicile.web.bodies import convert, query_values, read_values
+from domicile.web.errors import rate_limit_reset
+from domicile.web.limits import Left, Limits
+from domicile.wiring import Domicile
+
+LARGEST_NUMBER = (1 << 63) - 1
+# What a client may send beside its file.
+_FORM_ALLOWANCE = 64 << 10
+_encode = msgspec.json.Encoder().encode
+
+
+class Nothing(msgspec.Struct):
+    """No parameters are read."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer: a value to encode, the Link header of a page, and whether every site had its say."""
+
+    value: object
+    link: str | None = None
+    complete: bool = True
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, read and let in. `grant` is None for a stranger."""
+
+    domicile: Domicile
+    request: AnyRequest[Any, Any, Any]
+    grant: Grant | None
+    limits: Limits
+
+    @property
+    def member(self) -> MemberId:
+        """Who asks, where the endpoint lets in members only."""
+        if self.grant is None or self.grant.member is None:
+            raise NotAuthenticated("no member")
+        return self.grant.member
+
+    @property
+    def reader(self) -> MemberId | None:
+        return self.grant.member if self.grant else None
+
+    async def site(self) -> SiteName:
+        """The site the reader reads at: their home, a stranger's default."""
+        if self.reader is None:
+            return self.domicile.members.default_site
+        return (await self.domicile.router.home_of(self.reader)).site
+
+    def path(self, name: str) -> str:
+        text = str(self.request.path_params[name])
+        if "\0" in text:
+            raise NotFound("a NUL in a path")
+        return text
+
+    def member_id(self, name: str = "id") -> MemberId:
+        """A member's id in the path. Raises NotFound for anything else."""
+        found = parse_member_id(self.path(name))
+        if found is None:
+            raise NotFound("not a member's id")
+        return found
+
+    def post_id(self, name: str = "id") -> PostId:
+        """A post's id in the path. Raises NotFound for anything else."""
+        found = parse_post_id(self.path(name))
+        if found is None:
+            raise NotFound("not a post's id")
+        return found
+
+    def number(self, name: str = "id") -> int:
+        """Another id in the path. Raises NotFound for anything else."""
+        found = parse_number(self.path(name))
+        if found is None or found > LARGEST_NUMBER:
+            raise NotFound("not an id")
+        return found
+
+
+Handler = Callable[..., Awaitable[Reply]]
+F = TypeVar("F", bound=Handler)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What an endpoint takes and whom it lets in.
+
+    `access`: member; app (its own token will do); anyone (a token is checked if there is one); open (none is read).
+    """
+
+    scope: str | None
+    access: str
+    query: type[msgspec.Struct] | None
+    body: type[msgspec.Struct] | None
+    upload: bool
+
+    async def let_in(self, request: AnyRequest[Any, Any, Any], domicile: Domicile, token: str | None) -> Grant | None:
+        if self.access == "open" or (self.access == "anyone" and token is None):
+            return None
+        return await check_grant(domicile, token, self.scope, app=self.access != "member")
+
+    async def arguments(self, request: AnyRequest[Any, Any, Any], domicile: Domicile) -> list[Any]:
+        """The structs for the handler; a write also takes what stands in its query."""
+        values = query_values(request.scope["query_string"])
+        if self.body is None:
+            return [] if self.query is None else [convert(values, self.query)]
+        limits = domicile.config.limits
+        most = max(limits.body_bytes, limits.media_bytes + _FORM_ALLOWANCE if self.upload else 0)
+        return [convert(values | await read_values(request, most), self.body)]
+
+
+def endpoint(
+    method: str,
+    path: str,
+    *,
+    scope: str | None = None,
+    access: str = "member",
+    query: type[msgspec.Struct] | None = None,
+    body: type[msgspec.Struct] | None = None,
+    upload: bool = False,
+) -> Callable[[Handler], HTTPRouteHandler]:
+    """Declare a handler. It is called with the Call, and with its query or body if it declares one."""
+    declared = Declared(scope, access, query, body, upload)
+
+    def declare(handler: Handler) -> HTTPRouteHandler:
+        async def answer(request: Request[Any, Any, Any]) -> Response[bytes]:
+            state = request.app.state
+            domicile: Domicile = state.domicile
+            token = bearer(request)
+            left = state.limits.spend("requests", request, token)
+            grant = await declared.let_in(request, domicile, token)
+            arguments = await declared.arguments(request, domicile)
+            reply = await handler(Call(domicile, request, grant, state.limits), *arguments)
+            return _response(reply, left)
+
+        answer.__doc__ = handler.__doc__
+        answer.__name__ = answer.__qualname__ = handler.__name__
+        return HTTPRouteHandler(
+            re.sub(r"{(\w+)}", r"{\1:str}", path),
+            http_method=method,  # type: ignore[arg-type]
+            status_code=200,
+            operation_class=documented(declared, path),
+            operation_id=f"{method.lower()}{re.sub(r'[^a-z0-9]+', '_', path)}".rstrip("_"),
+            summary=(handler.__doc__ or handler.__name__).split("\n")[0],
+            tags=[path.split("/")[3] if path.startswith("/api/") else path.split("/")[1]],
+        )(answer)
+
+    return declare
+
+
+def _response(reply: Reply, left: Left | None) -> Response[bytes]:
+    headers = reply.headers
+    if reply.link:
+        headers["Link"] = reply.link
+    if not reply.complete:
+        headers["X-Domicile-Incomplete"] = "1"
+    if left is not None:
+        headers |= {"X-RateLimit-Limit": str(left.limit), "X-RateLimit-Remaining": str(left.remaining)}
+        headers["X-RateLimit-Reset"] = rate_limit_reset(left.reset)
+    headers["Cache-Control"] = "private, no-store"
+    return Response(_encode(reply.value), status_code=reply.status, media_type="application/json", headers=headers)
+
+
+def documented(declared: Declared, path: str) -> type[Operation]:
+    """The endpoint's operation in the OpenAPI document."""
+
+    @dataclass
+    class Documented(Operation):
+        def __post_init__(self) -> None:
+            self.description = None
+            self.parameters = _path_parameters(path) + (_query_parameters(declared.query) if declared.query else [])
+            self.request_body = _request_body(declared) if declared.body else None  # type: ignore[assignment]
+            self.responses = _RESPONSES  # type: ignore[assignment]
+            self.security = _security(declared)
+
+    return Documented
+
+
+_RESPONSES: Mapping[str, Any] = {
+    "200": {"description": "Done.", "content": {"application/json": {"schema": {}}}},
+    "4XX": {"description": "Refused, and nothing was changed.", "content": {"application/json": {"schema": {}}}},
+    "503": {"description": "Part of the network cannot be reached.", "content": {"application/json": {"schema": {}}}},
+}
+
+
+def _security(declared: Declared) -> list[dict[str, list[str]]]:
+    needed = [{"oauth": [declared.scope] if declared.scope else []}]
+    return {"open": [], "anyone": [{}, *needed]}.get(declared.access, needed)
+
+
+def _path_parameters(path: str) -> list[Any]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def _query_parameters(query: type[msgspec.Struct]) -> list[Any]:
+    """One parameter a field; a list is written with brackets."""
+    properties = _schema(query).get("properties", {})
+    return [
+        {"name": f"{name}[]" if "array" in str(schema) else name, "in": "query", "schema": schema}
+        for name, schema in properties.items()
+    ]
+
+
+def _request_body(declared: Declared) -> dict[str, Any]:
+    assert declared.body is not None
+    schema = _schema(declared.body)
+    kinds = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"]
+    return {"content": {kind: {"schema": schema} for kind in (kinds[2:] if declared.upload else kinds)}}
+
+
+def _schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """A struct's JSON schema with its references put in place; files are binary strings."""
+    root, components = msgspec.json.schema_components([kind], ref_template="{name}")
+
+    def resolve(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return (
+                    {"type": "string", "format": "binary"}
+                    if node["$ref"] == "Upload"
+                    else resolve(components[node["$ref"]])
+                )
+            return {key: resolve(value) for key, value in node.items() if key not in ("title", "default")}
+        return [resolve(item) for item in node] if isinstance(node, list) else node
+
+    found: dict[str, Any] = resolve(root[0])
+    return found

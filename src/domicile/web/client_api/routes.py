@@ -1,0 +1,36 @@
+"""All endpoints of the client API."""
+
+from typing import Any
+
+from domicile.web.client_api import (
+    absent,
+    accounts,
+    apps,
+    credentials,
+    follows,
+    instance,
+    media,
+    notifications,
+    reactions,
+    search,
+    sign_up,
+    statuses,
+    timelines,
+)
+
+_RESOURCES = (
+    absent,
+    accounts,
+    apps,
+    credentials,
+    follows,
+    instance,
+    media,
+    notifications,
+    reactions,
+    search,
+    sign_up,
+    statuses,
+    timelines,
+)
+ROUTES: list[Any] = [handler for resource in _RESOURCES for handler in resource.HANDLERS]
