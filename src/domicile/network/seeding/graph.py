@@ -41,26 +41,6 @@ class Graph:
             found[followed].append(follower)
         return found
 
-    @cached_property
-    def reach(self) -> list[int]:
-        """Members in an order in which neighbours stand close together: breadth first, from the smallest number."""
-        order = list[int]()
-        seen = bytearray(self.size)
-        for start in range(self.size):
-            if not seen[start]:
-                seen[start] = 1
-                order += self._spread_from(start, seen)
-        return order
-
-    def _spread_from(self, start: int, seen: bytearray) -> list[int]:
-        found = [start]
-        for member in found:
-            for other in (*self.following[member], *self.followers[member]):
-                if not seen[other]:
-                    seen[other] = 1
-                    found.append(other)
-        return found
-
 
 def read_graph(file: Path, members: int) -> Graph:
     """Friendships from a file, "a b" a line (gzipped or not), as follows both ways among so many members.

@@ -1,4 +1,4 @@
-"""Who lives where: a believable mix of countries, in which neighbours often share one."""
+"""Who lives where: a believable mix of countries, in which friends often share one."""
 
 from collections.abc import Sequence
 from random import Random
@@ -8,8 +8,9 @@ from domicile.network.seeding.graph import Graph
 
 WEIGHTS = {Country("DE"): 0.24, Country("RU"): 0.22, Country("CN"): 0.26, Country("US"): 0.28}
 OTHERS = 0.25  # the weight of a country that is not listed
-NEIGHBOURHOOD = 25
-LOYALTY = 0.7  # how many live in the country of their neighbourhood
+TOGETHER = 0.55  # of all follows stay in a country, if that can be had
+TRIES = 12  # a member
+MOST_TRIES = 500_000
 
 
 def share_out(count: int, sites: Sequence[SiteName]) -> list[SiteName]:
@@ -26,15 +27,33 @@ def share_out(count: int, sites: Sequence[SiteName]) -> list[SiteName]:
 
 
 def house(graph: Graph, sites: Sequence[SiteName], chance: Random) -> list[SiteName]:
-    """A home for every member of the graph."""
-    neighbourhoods = share_out(-(-graph.size // NEIGHBOURHOOD), sites)
-    chance.shuffle(neighbourhoods)
-    homes = share_out(graph.size, sites)
-    chance.shuffle(homes)  # for those who live elsewhere
-    for place, member in enumerate(graph.reach):
-        if chance.random() < LOYALTY:
-            homes[member] = neighbourhoods[place // NEIGHBOURHOOD]
-    return homes
+    """A home for every member of the graph. Two members change places when that leaves both among more friends."""
+    order = list(dict.fromkeys(sites))
+    homes = [order.index(site) for site in share_out(graph.size, order)]
+    chance.shuffle(homes)
+    near = [[0] * len(order) for _ in homes]  # friends by site
+    for one, other in graph.follows:
+        near[one][homes[other]] += 1
+        near[other][homes[one]] += 1
+    together = sum(homes[one] == homes[other] for one, other in graph.follows)
+    for _ in range(min(TRIES * graph.size, MOST_TRIES)):
+        if together >= TOGETHER * len(graph.follows):
+            break
+        one, other = chance.randrange(graph.size), chance.randrange(graph.size)
+        here, there = homes[one], homes[other]
+        if near[one][there] + near[other][here] > near[one][here] + near[other][there]:
+            together += _move(graph, homes, near, one, there) + _move(graph, homes, near, other, here)
+    return [order[home] for home in homes]
+
+
+def _move(graph: Graph, homes: list[int], near: list[list[int]], member: int, to: int) -> int:
+    """How many more follows stay in a country when a member lives elsewhere."""
+    gain = near[member][to] - near[member][homes[member]]
+    for friend in (*graph.following[member], *graph.followers[member]):
+        near[friend][homes[member]] -= 1
+        near[friend][to] += 1
+    homes[member] = to
+    return gain
 
 
 def choose_demo(graph: Graph, homes: Sequence[SiteName]) -> dict[Country, int]:
