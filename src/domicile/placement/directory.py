@@ -85,8 +85,11 @@ class Directory:
                     "INSERT INTO claim (kind, digest, member_id, token) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
                     [(kind, digest, member, token) for kind, digest in sorted(digests.items())],
                 )
-                held = await hub.fetch("SELECT kind FROM claim WHERE member_id = %s AND token = %s", (member, token))
-                taken = frozenset(digests) - {row.kind for row in held}
+                held = await hub.fetch(
+                    "SELECT kind, digest FROM claim WHERE member_id = %s AND token = %s", (member, token)
+                )
+                own = {(row.kind, bytes(row.digest)) for row in held}
+                taken = frozenset(kind for kind, digest in digests.items() if (kind, digest) not in own)
                 if taken:
                     raise _Taken(taken)
                 await hub.execute(
@@ -116,9 +119,13 @@ class Directory:
     async def homes(self, members: Iterable[MemberId], asker: SiteName | None = None) -> dict[MemberId, Home]:
         """Where these members live; who is missing is unknown or erased. The asker will hear of later changes."""
         wanted = sorted(set(members))
+        if asker:
+            # Before the homes are read: a change between the two is then in the answer or in the feed, or both.
+            await self.database.run(
+                "INSERT INTO interest SELECT %s, member_id FROM home WHERE member_id = ANY (%s) ON CONFLICT DO NOTHING",
+                (asker, wanted),
+            )
         rows = await self.database.run("SELECT member_id, site, epoch FROM home WHERE member_id = ANY (%s)", (wanted,))
-        if asker and rows:
-            await self.note_interest(asker, [row.member_id for row in rows])
         return {MemberId(row.member_id): _home(row) for row in rows}
 
     async def note_interest(self, site: SiteName, members: Sequence[MemberId]) -> None:
@@ -126,6 +133,10 @@ class Directory:
         await self.database.run(
             "INSERT INTO interest SELECT %s, unnest(%s::bigint[]) ON CONFLICT DO NOTHING", (site, list(members))
         )
+
+    async def lose_interest(self, site: SiteName, members: Sequence[MemberId]) -> None:
+        """This site has heard that these members are erased, and refers to them no more."""
+        await self.database.run("DELETE FROM interest WHERE site = %s AND member_id = ANY (%s)", (site, list(members)))
 
     async def feed_after(self, site: SiteName, number: int, limit: int = 1000) -> tuple[list[FeedEntry], int]:
         """Changes after `number` of members that `site` serves or cares for, and up to which number that is all."""
@@ -173,7 +184,11 @@ class Directory:
         """Forget an erased member: home and claims. Only their home asks for this, after its own rows are gone."""
         async with self.database.transaction() as hub:
             await hub.execute("DELETE FROM claim WHERE member_id = %s", (member,))
-            await hub.execute("DELETE FROM interest WHERE member_id = %s", (member,))
+            # Sites that hold a route to the member must still hear of the erasure; then they lose their interest.
+            await hub.execute(
+                "INSERT INTO interest SELECT site, member_id FROM home WHERE member_id = %s ON CONFLICT DO NOTHING",
+                (member,),
+            )
             await hub.execute("DELETE FROM home WHERE member_id = %s", (member,))
 
     async def free_denied(self, member: MemberId, token: bytes) -> None:

@@ -193,6 +193,8 @@ class Router:
             )
         for entry in entries:
             self._hints.pop(entry.member, None)
+        if erased := [entry.member for entry in entries if entry.home is None]:
+            await self.directory.lose_interest(name, erased)
         return len(entries)
 
     async def learn_routes(self, name: SiteName, members: Iterable[MemberId]) -> dict[MemberId, Home]:
