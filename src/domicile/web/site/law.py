@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from litestar import Response, get
+from litestar.params import FromPath
 
 from domicile.errors import NotFound
 from domicile.ids import Country
@@ -30,7 +31,7 @@ async def show_law(request: AnyRequest) -> Response[str]:
 
 
 @get("/law/{code:str}", include_in_schema=False)
-async def show_pack(request: AnyRequest, code: str) -> Response[str]:
+async def show_pack(request: AnyRequest, code: FromPath[str]) -> Response[str]:
     """Every rule of one pack: in force today, not yet or dormant, and no longer."""
     page = await open_page(request)
     pack = page.domicile.law.packs.get(Country(code.upper()))

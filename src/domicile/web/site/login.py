@@ -4,7 +4,7 @@ from litestar import Response, get, post
 from litestar.response import Redirect
 
 from domicile.errors import NotAuthenticated
-from domicile.web.site.page import AnyRequest, open_page, redirect
+from domicile.web.site.page import AnyRequest, count, open_page, redirect
 from domicile.web.site.session import SESSION_COOKIE, expired_session_cookie, own_path, session_cookie
 
 
@@ -23,6 +23,7 @@ async def log_in(request: AnyRequest) -> Response[str] | Redirect:
     page = await open_page(request)
     form = await page.form()
     then = own_path(form.text("next"))
+    count(request, "log_ins")
     try:
         member = await page.domicile.members.check_log_in(form.text("login"), form.text("password"))
     except NotAuthenticated as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response
-from litestar.datastructures import Cookie, State, UploadFile
+from litestar.datastructures import Cookie, State
 from litestar.response import Redirect
 
 from domicile.errors import NotAuthenticated, NotPermitted
@@ -15,6 +15,9 @@ from domicile.ids import MemberId, PostId, SiteName, Snowflake, moment_of, parse
 from domicile.network.items import PostItem, Profile
 from domicile.network.timelines import make_bounds
 from domicile.network.views import Bounds
+from domicile.web.bodies import Upload, Values, read_values
+from domicile.web.client_api.shapes import file_claim
+from domicile.web.limits import Kind, Limits
 from domicile.web.site.session import (
     SESSION_COOKIE,
     VISIT_COOKIE,
@@ -43,33 +46,39 @@ class Login(NotAuthenticated):
 
 @dataclass(frozen=True)
 class Form:
-    """What a form sent: texts as typed, ticks, and files."""
+    """What a form sent: texts as typed, ticks, and files; all of it in memory, nothing on any disk (rule 2)."""
 
-    values: dict[str, list[Any]]
+    values: Values
 
     def text(self, name: str) -> str:
-        found = self.values.get(name, [""])[-1]
+        found = self.values.get(name)
         return found if isinstance(found, str) else ""
 
     def ticked(self, name: str) -> bool:
         return self.text(name) == "yes"
 
     def texts(self, name: str) -> list[str]:
-        return [value for value in self.values.get(name, []) if isinstance(value, str)]
+        """The values of boxes that share a name, written `name[]` in the form."""
+        found = self.values.get(name)
+        return [value for value in found if isinstance(value, str)] if isinstance(found, list) else []
 
-    async def file(self, name: str) -> bytes | None:
+    def file(self, name: str) -> bytes | None:
         """What was uploaded, or None if nothing was chosen."""
-        found = self.values.get(name, [None])[-1]
-        return (await found.read() or None) if isinstance(found, UploadFile) else None
+        found = self.values.get(name)
+        return (found.content or None) if isinstance(found, Upload) else None
 
 
 @dataclass(frozen=True)
 class Page:
-    """A request with its reader. `cookie` is what the form token is bound to; `fresh`: this answer must set it."""
+    """A request with its reader, who reads at site `at`: a member's home, or the default site.
+
+    `cookie` is what the form token is bound to; `fresh`: this answer must set it.
+    """
 
     request: AnyRequest
     domicile: Domicile
     member: MemberId | None
+    at: SiteName
     cookie: str
     fresh: bool
 
@@ -96,15 +105,18 @@ class Page:
             raise Login(self.path if self.request.method == "GET" else "/home")
         return self.member
 
-    async def site(self) -> SiteName:
-        """The site this reader reads at: a member's home, a stranger's default."""
-        if self.member is None:
-            return self.domicile.members.default_site
-        return (await self.domicile.router.home_of(self.member)).site
+    def media(self, member: MemberId, digest: str) -> str:
+        """Where this reader finds a file."""
+        signature = self.domicile.access.sign(file_claim(self.at, member, digest))
+        return f"/media/{self.at}/{member}/{digest}/{signature}"
 
-    async def form(self) -> Form:
+    def portrait(self, profile: Profile | None, member: MemberId) -> str:
+        avatar = profile.avatar if profile else None
+        return self.media(member, avatar) if avatar else "/static/avatar.svg"
+
+    async def form(self, *, most_bytes: int | None = None) -> Form:
         """What was sent, once its token fits. Raises NotPermitted."""
-        values = Form(dict((await self.request.form()).dict()))
+        values = Form(await read_values(self.request, most_bytes or self.domicile.config.limits.body_bytes))
         if self.fresh or not form_token_fits(self.domicile.access, self.cookie, values.text("form_token")):
             raise NotPermitted(
                 "a form without its token",
@@ -125,14 +137,22 @@ class Page:
 
 
 async def open_page(request: AnyRequest) -> Page:
-    """Find out who asks."""
+    """Find out who asks. Raises TooMany."""
     domicile: Domicile = request.app.state.domicile
+    count(request, "requests")
     session = request.cookies.get(SESSION_COOKIE, "")
     member = await domicile.access.check_session(session) if session else None
     visit = session if member else request.cookies.get(VISIT_COOKIE, "")
-    page = Page(request, domicile, member, visit or new_visit(), fresh=not visit)
+    at = (await domicile.router.home_of(member)).site if member else domicile.members.default_site
+    page = Page(request, domicile, member, at, visit or new_visit(), fresh=not visit)
     request.state.page = page
     return page
+
+
+def count(request: AnyRequest, kind: Kind) -> None:
+    """Count one request, log-in or sign-up from this address. Raises TooMany."""
+    limits: Limits = request.app.state.limits
+    limits.spend(kind, request)
 
 
 def html(text: str, status: int = 200, cookies: list[Cookie] | None = None) -> Response[str]:
@@ -154,16 +174,6 @@ HEADERS = {
 }
 
 
-def _portrait(profile: Profile | None, member: MemberId) -> str:
-    if profile is None or profile.avatar is None:
-        return "/static/avatar.svg"
-    return media_path(member, profile.avatar)
-
-
-def media_path(member: MemberId, digest: str) -> str:
-    return f"/media/{member}/{digest}"
-
-
 def _day(moment: datetime) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
@@ -180,4 +190,4 @@ _environment = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _environment.filters |= {"country": country_name, "day": _day, "moment": moment_of, "scope": scope_words}
-_environment.globals |= {"portrait": _portrait, "media": media_path, "post_path": _post_path, "find_post": _find_post}
+_environment.globals |= {"post_path": _post_path, "find_post": _find_post}

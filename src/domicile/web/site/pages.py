@@ -16,6 +16,8 @@ from domicile.web.site.refusals import show_http_refusal, show_refusal, show_une
 from domicile.web.site.settings import change_consent, change_settings, show_data, show_settings
 from domicile.web.site.signup import show_signup, sign_up
 
+__all__ = ["ROUTES", "STATIC_DIR", "show_http_refusal"]
+
 STATIC_DIR = Path(__file__).parent.parent / "static"
 
 ROUTES: list[ControllerRouterHandler] = [

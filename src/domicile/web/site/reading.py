@@ -1,6 +1,7 @@
 """Timelines, profiles and threads to read, as much of them as this reader may see."""
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from domicile.errors import InvalidInput, NotFound
@@ -19,7 +20,7 @@ async def show_public(request: AnyRequest) -> Response[str]:
 
 
 @get("/tags/{tag:str}", include_in_schema=False)
-async def show_tag(request: AnyRequest, tag: str) -> Response[str]:
+async def show_tag(request: AnyRequest, tag: FromPath[str]) -> Response[str]:
     page = await open_page(request)
     posts = await page.domicile.timelines.public(page.bounds(), reader=page.member, tag=tag[:100])
     return _timeline(page, posts, f"#{tag[:100]}")
@@ -46,17 +47,17 @@ async def write_post(request: AnyRequest) -> Response[str] | Redirect:
 
 
 @get("/{name:str}", include_in_schema=False)
-async def show_profile(request: AnyRequest, name: str) -> Response[str]:
+async def show_profile(request: AnyRequest, name: FromPath[str]) -> Response[str]:
     """A member's profile; a stranger gets the same 404 for one that is not public as for one that does not exist."""
     page = await open_page(request)
     member = await _member_named(page, name)
-    item = await page.domicile.profiles.show(member, at=await page.site(), signed_in=page.member is not None)
+    item = await page.domicile.profiles.show(member, at=page.at, signed_in=page.member is not None)
     posts = await page.domicile.timelines.author(member, Authors(page.bounds()), reader=page.member)
     return _incomplete(page.render("profile.html", item=item, posts=posts), posts.complete)
 
 
 @get("/{name:str}/{post:str}", include_in_schema=False)
-async def show_thread(request: AnyRequest, name: str, post: str) -> Response[str]:
+async def show_thread(request: AnyRequest, name: FromPath[str], post: FromPath[str]) -> Response[str]:
     """A post with what it answers and what answers it."""
     page = await open_page(request)
     found = parse_post_id(post)
@@ -87,7 +88,7 @@ def _timeline(page: Page, posts: Posts, title: str) -> Response[str]:
 def _incomplete(response: Response[str], complete: bool) -> Response[str]:
     """Say in a header too that a site did not answer (rule 12)."""
     if not complete:
-        response.headers["Domicile-Incomplete"] = "true"
+        response.headers["X-Domicile-Incomplete"] = "1"
     return response
 
 

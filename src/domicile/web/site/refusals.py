@@ -56,6 +56,8 @@ def show_unexpected(request: AnyRequest, error: Exception) -> Response[str]:
 
 
 def _error_page(request: AnyRequest, status: int, sentence: str, address: str | None = None) -> Response[str]:
-    page = getattr(request.state, "page", None) or Page(request, request.app.state.domicile, None, "", fresh=False)
+    domicile = request.app.state.domicile
+    nobody = Page(request, domicile, None, domicile.members.default_site, "", fresh=False)
+    page: Page = request.state.get("page", nobody)
     title = _TITLES.get(status, "Something went wrong")
     return page.render("error.html", status, error_status=status, title=title, sentence=sentence, address=address)

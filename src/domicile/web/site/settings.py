@@ -37,7 +37,7 @@ async def change_settings(request: AnyRequest) -> Response[str] | Redirect:
     """Change the profile; if one field is wrong, nothing is changed."""
     page = await open_page(request)
     member = page.require_member()
-    form = await page.form()
+    form = await page.form(most_bytes=2 * page.domicile.config.limits.media_bytes)
     change = ProfileChange(
         display_name=form.text("display_name"),
         note=form.text("note"),
@@ -113,7 +113,7 @@ async def _consents(page: Page, own: Own) -> list[tuple[str, str, ConsentAsked |
 
 async def _portrait(page: Page, form: Form, name: str, size: tuple[int, int]) -> str | None:
     """The digest of a picture that was uploaded, if one was. Raises InvalidFields."""
-    raw = await form.file(name)
+    raw = form.file(name)
     if raw is None:
         return None
     try:

@@ -7,7 +7,6 @@ address suggests is only marked in the list.
 from dataclasses import dataclass, field
 from datetime import date
 
-import iptocc
 from litestar import Response, get, post
 from litestar.response import Redirect
 
@@ -17,7 +16,8 @@ from domicile.law.explain import Compellable, who_can_compel
 from domicile.law.facts import Person
 from domicile.law.signup import ConsentAsked, SignupDecision, decide_signup
 from domicile.network.members import WORDING, Placement, SignUp
-from domicile.web.site.page import AnyRequest, Fields, Form, Page, open_page, redirect
+from domicile.web.limits import address_of, country_of_address
+from domicile.web.site.page import AnyRequest, Fields, Form, Page, count, open_page, redirect
 from domicile.web.site.session import session_cookie
 from domicile.web.site.words import countries, known_country, reader_locale
 from domicile.wiring import Domicile
@@ -88,6 +88,7 @@ async def sign_up(request: AnyRequest) -> Response[str] | Redirect:
     country = known_country(form.text("country"))
     if country is None:
         return _ask_country(page, "Choose a country from the list.", 422)
+    count(request, "sign_ups")
     try:
         member = await page.domicile.members.sign_up(_read(form, country))
     except InvalidFields as error:
@@ -119,11 +120,7 @@ def _show_form(page: Page, country: Country, filled: Filled, status: int = 200) 
 
 def _guess(page: Page) -> str | None:
     """The country the reader's address suggests; looked up in a table on this machine, and not kept."""
-    client = page.request.client
-    try:
-        return iptocc.country_code(client.host) if client else None
-    except ValueError:
-        return None
+    return country_of_address(address_of(page.request, page.domicile.config.trusted_proxies))
 
 
 def _read(form: Form, country: Country) -> SignUp:
