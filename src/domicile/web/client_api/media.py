@@ -1,5 +1,7 @@
 """Pictures: uploading, describing, and serving them through the border."""
 
+from typing import Any
+
 import msgspec
 from litestar import Request, get
 from litestar.response import Response
@@ -57,11 +59,12 @@ async def describe_upload(call: Call, body: DescriptionForm) -> Reply:
 
 
 @get("/media/{site:str}/{member:str}/{digest:str}/{signature:str}", include_in_schema=False)
-async def serve_file(request: Request, site: str, member: str, digest: str, signature: str) -> Response[bytes]:  # type: ignore[type-arg]
+async def serve_file(request: Request[Any, Any, Any]) -> Response[bytes]:
     """A file, for readers at the site that signed its address; kept by nobody on the way."""
     domicile: Domicile = request.app.state.domicile
-    at, owner = parse_site_name(site), parse_member_id(member)
-    if at is None or owner is None or not domicile.access.signed(file_claim(at, owner, digest), signature):
+    asked = request.path_params
+    at, owner, digest = parse_site_name(asked["site"]), parse_member_id(asked["member"]), asked["digest"]
+    if at is None or owner is None or not domicile.access.signed(file_claim(at, owner, digest), asked["signature"]):
         raise NotFound("not an address that we signed")
     content, kind = await domicile.media.fetch(owner, digest, at=at)
     headers = {"Cache-Control": "private, no-store", "Content-Disposition": "inline"}

@@ -14,7 +14,7 @@ from domicile.web.oauth import new_token
 
 
 class SignUpForm(msgspec.Struct):
-    """Mastodon's fields. `country` (two letters) says whose law applies, `consents` what public posts may be used for."""
+    """Mastodon's fields. `country` (two letters) says whose law applies, `consents` what becomes of public posts."""
 
     username: str = ""
     email: str = ""

@@ -1,6 +1,6 @@
 """Posts: writing, changing, deleting and reading them."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -27,7 +27,7 @@ class StatusForm(msgspec.Struct):
     visibility: Literal["public", "unlisted", "private", "direct", ""] | None = None
     language: str | None = None
     scheduled_at: str | None = None
-    poll: dict[str, object] | None = None
+    poll: dict[str, Any] | None = None
     quoted_status_id: str | int | None = None
     content_type: str | None = None
 
@@ -38,7 +38,7 @@ class EditForm(msgspec.Struct):
     sensitive: bool = False
     spoiler_text: str | None = None
     language: str | None = None
-    poll: dict[str, object] | None = None
+    poll: dict[str, Any] | None = None
     content_type: str | None = None
 
 

@@ -1,0 +1,58 @@
+"""What a person does in a browser: open a page, fill its form, send it."""
+
+import html
+import re
+from types import TracebackType
+
+import httpx
+
+_FORM = re.compile(r'<form method="post" action="(?P<action>[^"]+)".*?</form>', re.DOTALL)
+_INPUT = re.compile(r"<input[^>]*>")
+_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
+
+
+class Browser:
+    """Cookies, pages and forms; nothing of it knows how the server works inside."""
+
+    def __init__(self, server: str) -> None:
+        self.client = httpx.AsyncClient(base_url=server, follow_redirects=False, trust_env=False)
+
+    async def __aenter__(self) -> "Browser":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.client.aclose()
+
+    async def open(self, address: str) -> httpx.Response:
+        """Open a page, going wherever it sends us within the server."""
+        response = await self.client.get(address)
+        while response.is_redirect and response.headers["location"].startswith("/"):
+            response = await self.client.get(response.headers["location"])
+        return response
+
+    async def send(self, page: httpx.Response, action: str, **filled: str) -> httpx.Response:
+        """Fill the page's form that goes to `action`, and send it."""
+        form = next(found for found in _FORM.finditer(page.text) if found["action"] == action)
+        values = {}
+        for tag in _INPUT.findall(form[0]):
+            attributes = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(tag)}
+            if attributes.get("type") == "hidden":
+                values[attributes["name"]] = attributes["value"]
+        response = await self.client.post(action, data=values | filled)
+        while response.is_redirect and response.headers["location"].startswith("/"):
+            response = await self.client.get(response.headers["location"])
+        return response
+
+    async def let_app_in(self, address: str, login: str, password: str) -> str:
+        """Log in where an app sent us, let it in, and come back with the code or the address it is sent to."""
+        page = await self.open(address)
+        if 'action="/login"' in page.text:
+            page = await self.send(page, "/login", login=login, password=password)
+        answer = await self.send(page, "/oauth/authorize", answer="authorize")
+        if answer.is_redirect:
+            return answer.headers["location"]
+        found = re.search(r'class="oauth-code">([^<]+)<', answer.text)
+        assert found, "the page shows no code"
+        return html.unescape(found[1])
