@@ -49,12 +49,12 @@ def translate(error: psycopg.Error) -> DomicileError:
     detail = f"PostgreSQL {state or type(error).__name__} {where}".strip()
     if state == FENCED:
         return NotResident(detail)
+    if state.startswith("22") or (not state and isinstance(error, psycopg.DataError)):
+        return InvalidInput(detail, "Validation failed: a value is out of range or not valid text")
     if not state or state.startswith(_LOST):
         return Unavailable(detail)
     if state in ("40001", "40P01", "23505"):
         return Conflict(detail)
-    if state.startswith("22"):
-        return InvalidInput(detail, "Validation failed: a value is out of range or not valid text")
     return DomicileError(detail)
 
 

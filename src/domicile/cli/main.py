@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import signal
+from dataclasses import asdict
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +39,7 @@ from domicile.cli.output import (
 from domicile.config import Config
 from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
 from domicile.network.seeding.load import SeedReport, seed
+from domicile.network.seeding.safeguards import file_demo_safeguards
 from domicile.web.serving import serve
 from domicile.wiring import Domicile, open_domicile
 
@@ -88,9 +91,11 @@ async def _up(config: Config, seed_members: int) -> None:
     say(f"Starting {len(config.sites)} sites and the hub …")
     async with open_domicile(config, exclusive=True, progress=say) as domicile:
         remember_sites(config)
+        if config.demo:
+            await file_demo_safeguards(domicile.sites, domicile.clock)
         if seed_members and not await _members_at(domicile):
             with progress_bar() as show:
-                await seed_network(domicile, seed_members, None, show)
+                await seed(domicile, seed_members, progress=show)
         ticking = asyncio.create_task(domicile.keep_ticking())
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -151,12 +156,10 @@ def seed_command(
 async def _seed(config: Config, members: int, graph: Path | None) -> SeedReport:
     async with open_domicile(config, progress=say) as domicile:
         remember_sites(config)
+        if config.demo:
+            await file_demo_safeguards(domicile.sites, domicile.clock)
         with progress_bar() as show:
-            return await seed_network(domicile, members, graph, show)
-
-
-async def seed_network(domicile: Domicile, members: int, graph: Path | None, show: object) -> SeedReport:
-    raise NotImplementedError
+            return await seed(domicile, members, graph, show)
 
 
 @app.command(name="audit")
@@ -168,11 +171,12 @@ def audit_command(
         chosen, day = settings(data, config), parse_day(on)
 
         async def check(domicile: Domicile) -> AuditReport:
-            return await audit_sites(domicile.sites, domicile.hub, day or domicile.clock().date())
+            moment = datetime.combine(day, time.max, UTC) if day else domicile.clock()
+            return await audit_sites(domicile.sites, domicile.hub, moment)
 
         report = on_network(chosen, check)
         if json:
-            print_json(report)
+            print_json({"ok": report.ok, **asdict(report)})
         else:
             _show_audit(report)
         if not report.ok:
@@ -199,7 +203,7 @@ def check(
     with failures(json):
         report = check_declaration(declaration)
         if json:
-            print_json(report)
+            print_json({"ok": report.ok, **asdict(report)})
         else:
             rows: list[list[object]] = [
                 [t.name, t.kind, t.owner, ", ".join(f"{p.column} ({p.category})" for p in t.personal)]
