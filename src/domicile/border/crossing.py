@@ -7,7 +7,7 @@ is reported as missing, never as empty.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, TypeVar
@@ -16,8 +16,7 @@ import msgspec
 
 from domicile.border.licence import Desk, Licence, View, mask
 from domicile.border.persons import PERSONS, read_person
-from domicile.border.safeguards import ON_FILE, in_force
-from domicile.database import Row
+from domicile.border.safeguards import ON_FILE, STAMP, in_force
 from domicile.errors import Unavailable
 from domicile.ids import Country, MemberId, SiteName, country_of_site
 from domicile.law.compiled import Law
@@ -81,7 +80,7 @@ class Door:
         self.tally: Counter[tuple[SiteName, date, Country, Licence]] = Counter()
         self.isolated = frozenset(name for name, site in router.sites.items() if site.isolated)
         self._views: dict[str, View[Any, Any]] = {}
-        self._desks: dict[SiteName, tuple[tuple[Row, ...], Desk]] = {}
+        self._desks: dict[SiteName, tuple[object, Desk]] = {}
 
     def open_view(self, view: View[Any, Any]) -> None:
         """Let something be asked for across borders."""
@@ -96,9 +95,17 @@ class Door:
         self.exchange.serve(site, "door", serve)
 
     async def look(
-        self, at: SiteName, view: View[Q, R], question: Q, members: Mapping[MemberId, Home], act: Act = Act.RELAY
+        self,
+        at: SiteName,
+        view: View[Q, R],
+        question: Q | Callable[[Collection[MemberId]], Q],
+        members: Mapping[MemberId, Home],
+        act: Act = Act.RELAY,
     ) -> Seen[R]:
-        """Items of these members, for a reader at site `at`, each asked of the member's home."""
+        """Items of these members, for a reader at site `at`, each asked of the member's home.
+
+        A question that differs from site to site is a function of the members who are asked for there.
+        """
         seen: Seen[R] = Seen()
         gone = await self._look_once(at, view, question, _by_site(members), act, seen)
         if gone:
@@ -122,14 +129,18 @@ class Door:
         self,
         at: SiteName,
         view: View[Q, R],
-        question: Q,
+        question: Q | Callable[[Collection[MemberId]], Q],
         by_site: Mapping[SiteName, Mapping[MemberId, int]],
         act: Act,
         seen: Seen[R],
     ) -> set[MemberId]:
         """Ask every site at the same time; add to `seen`; return who was not at home where they were looked for."""
         sites = list(by_site)
-        asked = (self._ask_one(at, site, view, question, by_site[site], act) for site in sites)
+        questions = [question(by_site[site]) if callable(question) else question for site in sites]
+        asked = (
+            self._ask_one(at, site, view, asked, by_site[site], act)
+            for site, asked in zip(sites, questions, strict=True)
+        )
         gone: set[MemberId] = set()
         for site, answer in zip(sites, await asyncio.gather(*asked), strict=True):
             if answer is None:
@@ -182,10 +193,12 @@ class Door:
             items = _of_residents(view, found, gone)
             subjects = [view.subject(item) for item in items]
             owners = sorted({owner for owner, _ in subjects})
-            persons, papers = await reader.fetch_all((PERSONS, (owners,)), (ON_FILE, None))
+            answer = Answer([], list(gone), 0)
+            if not items:
+                return answer
+            persons = await reader.fetch(PERSONS, (owners,))
+            desk = await self._desk(reader, persons[0].papers)
         known = {MemberId(row.member_id): read_person(row) for row in persons}
-        desk = await self._desk(site, tuple(papers))
-        answer = Answer([], list(gone), 0)
         for item, (owner, audience) in zip(items, subjects, strict=True):
             licence = desk.license(known[owner], importer, ask.act, view.sections, audience)
             self.tally[site, desk.on, importer, licence] += 1
@@ -197,16 +210,18 @@ class Door:
 
     async def desk_at(self, reader: SiteReader) -> Desk:
         """The desk of the reader's site, as it stands in the database now."""
-        return await self._desk(reader.site.name, tuple(await reader.fetch(ON_FILE)))
+        return await self._desk(reader, await reader.value(f"SELECT {STAMP}"))
 
-    async def _desk(self, site: SiteName, papers: tuple[Row, ...]) -> Desk:
+    async def _desk(self, reader: SiteReader, papers: object) -> Desk:
+        """The desk in memory if no paper has changed since, in this reader's snapshot; else a new one."""
+        site = reader.site.name
         today = self.clock().date()
         known = self._desks.get(site)
         if known is not None and known[0] == papers and known[1].on == today:
             return known[1]
         country = country_of_site(site)
         operator = Operator(
-            safeguards=in_force(papers, today),
+            safeguards=in_force(await reader.fetch(ON_FILE), today),
             persons_since_january=((country, await self._persons_at(site)),),
             policy=self.policy.name,
         )

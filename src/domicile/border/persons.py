@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 
+from domicile.border.safeguards import STAMP
 from domicile.database import Row
 from domicile.ids import Country, MemberId
 from domicile.law.facts import Basis, Claim, Person
 from domicile.placement.routing import SiteReader
 
-# One row a member, so that it can travel in a pipeline beside the query whose owners it is about.
-PERSONS = """
-SELECT asked.member_id,
+# One row a member. `papers` tells whether the desk still knows the site's safeguards as they are.
+PERSONS = f"""
+SELECT asked.member_id, {STAMP} AS papers,
   (SELECT array_agg(c.jurisdiction || ':' || c.basis || ':' || c.assumed::int ORDER BY 1)
      FROM claim c WHERE c.member_id = asked.member_id) AS claims,
   (SELECT array_agg(DISTINCT c.kind) FROM consent c

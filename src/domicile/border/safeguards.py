@@ -18,6 +18,10 @@ ON_FILE = (
 )
 
 
+# What is on file, in one value: whoever changes a row by whatever means changes it.
+STAMP = "(SELECT md5(string_agg(s::text, '|' ORDER BY s.safeguard_id)) FROM safeguard s)"
+
+
 async def list_safeguards(database: Database) -> list[Row]:
     """Every safeguard ever filed at a site, withdrawn ones too."""
     return await database.run(ON_FILE)

@@ -4,7 +4,7 @@ A reply is its author's; the thread's owner holds a stub and the verdict. The wo
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -158,25 +158,36 @@ class Posts:
     async def show_many(self, posts: Iterable[PostId], *, reader: MemberId | None, at: SiteName) -> Seen[PostItem]:
         """Posts by id, in the order asked; closed ones by naming the reader, and only then."""
         wanted = list(dict.fromkeys(posts))
-        homes = await self.router.homes_of(post.author for post in wanted)
-        keys = [(post.snowflake, post.author) for post in wanted if post.author in homes]
-        if not keys:
-            return Seen()
-        seen = await self.door.look(at, BY_IDS, ByIds([*keys]), homes)
-        closed = [item for item in seen.items if item.closed]
+        seen = await self.collect(wanted, [], reader=reader, at=at)
+        closed = [item.id for item in seen.items if item.closed]
         if closed:
-            opened: list[PostItem] = []
+            seen.items = [item for item in seen.items if not item.closed]
             if reader is not None:
-                asked = ByIds([(item.snowflake, item.author) for item in closed], reader)
-                more = await self.door.look(at, BY_IDS, asked, {item.author: homes[item.author] for item in closed})
+                more = await self.collect([], closed, reader=reader, at=at)
                 seen.missing |= more.missing
-                opened = [item for item in more.items if not item.closed]
-            seen.items = [item for item in seen.items if not item.closed] + opened
+                seen.items += more.items
         if reader is None:
             seen.items = [item for item in seen.items if item.profile is not None and item.profile.published]
         order = {post: place for place, post in enumerate(wanted)}
         seen.items = sorted({item.id: item for item in seen.items}.values(), key=lambda item: order[item.id])
         return seen
+
+    async def collect(
+        self, posts: Iterable[PostId], closed: Iterable[PostId], *, reader: MemberId | None, at: SiteName
+    ) -> Seen[PostItem]:
+        """One request a site for posts by id; the reader is named only to a site that holds some of the closed ones.
+
+        Those of `posts` that turn out to be closed come back without a body; those of `closed` only if visible.
+        """
+        plain, named = list(posts), list(closed) if reader is not None else []
+        homes = await self.router.homes_of(post.author for post in (*plain, *named))
+
+        def ask(members: Collection[MemberId]) -> ByIds:
+            theirs = [(post.snowflake, post.author) for post in named if post.author in members]
+            others = [(post.snowflake, post.author) for post in plain if post.author in members]
+            return ByIds(others, theirs, (reader or MemberId(0)) if theirs else MemberId(0))
+
+        return await self.door.look(at, BY_IDS, ask, homes) if homes else Seen()
 
     async def thread(self, post: PostId, *, reader: MemberId | None) -> Thread:
         """What a post answers, and what answers it."""

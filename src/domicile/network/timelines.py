@@ -4,7 +4,6 @@ Round one asks each followed member's site for its newest ids and bodies, at the
 those refer to: boosted posts, and followers-only ones, naming the reader.
 """
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -112,13 +111,10 @@ class Timelines:
         boosted = [PostId(*item.boost_of) for item in chosen if item.boost_of is not None]
         if not closed and not boosted:
             return Page([item for item in chosen if not item.closed], seen.complete)
-        opened, others = await asyncio.gather(
-            self.posts.show_many(closed, reader=reader, at=at), self.posts.show_many(boosted, reader=reader, at=at)
-        )
-        bodies = {item.id: item for item in opened.items}
-        items = [bodies[item.id] if item.closed else item for item in chosen if not item.closed or item.id in bodies]
-        complete = seen.complete and opened.complete and others.complete
-        return Page(items, complete, {item.id: item for item in others.items})
+        more = await self.posts.collect(boosted, closed, reader=reader, at=at)
+        found = {item.id: item for item in more.items if not item.closed}
+        items = [found[item.id] if item.closed else item for item in chosen if not item.closed or item.id in found]
+        return Page(items, seen.complete and more.complete, {post: found[post] for post in boosted if post in found})
 
     async def _at(self, reader: MemberId | None) -> SiteName:
         return (await self.router.home_of(reader)).site if reader else self.posts.members.default_site

@@ -43,9 +43,10 @@ class Newest(msgspec.Struct, array_like=True):
 
 
 class ByIds(msgspec.Struct, array_like=True):
-    """Posts by id. `reader` is named only for closed ones; 0 otherwise. `local`: the asker is logged in at home."""
+    """Posts by id: `posts` for anybody, `closed` for the reader named here, if there are any."""
 
-    posts: list[tuple[int, int]]
+    posts: list[tuple[Snowflake, MemberId]]
+    closed: list[tuple[Snowflake, MemberId]]
     reader: MemberId = MemberId(0)
 
 
@@ -152,12 +153,12 @@ _TAGGED = (
 _WITH_MEDIA = "AND EXISTS (SELECT FROM media f WHERE f.member_id = p.author_id AND f.post_id = p.post_id)"
 
 _BY_IDS = f"""
-SELECT {_POST_COLUMNS}, (p.visibility < {PRIVATE} OR p.author_id = %(reader)s
+SELECT {_POST_COLUMNS}, k.named, p.visibility < {PRIVATE} OR (k.named AND (p.author_id = %(reader)s
   OR (p.visibility = {PRIVATE} AND EXISTS (SELECT FROM follower f WHERE f.member_id = p.author_id
         AND f.follower = %(reader)s AND f.state = 'accepted'))
   OR EXISTS (SELECT FROM post_mention m WHERE m.author_id = p.author_id AND m.post_id = p.post_id
-        AND m.mentioned = %(reader)s)) AS visible
-FROM unnest(%(snowflakes)s::bigint[], %(authors)s::bigint[]) AS k (post_id, author_id)
+        AND m.mentioned = %(reader)s))) AS visible
+FROM unnest(%(snowflakes)s::bigint[], %(authors)s::bigint[], %(named)s::bool[]) AS k (post_id, author_id, named)
 JOIN resident r ON r.member_id = k.author_id AND r.state IN ('home', 'leaving')
 JOIN post p ON p.author_id = k.author_id AND p.post_id = k.post_id {_PEOPLE}
 """
@@ -194,15 +195,17 @@ async def _newest(reader: SiteReader, residents: Residents, asked: Newest) -> li
 
 
 async def _by_ids(reader: SiteReader, residents: Residents, asked: ByIds) -> list[PostItem]:
+    keys = asked.posts + asked.closed
     rows = await reader.fetch(
         _BY_IDS,
         {
-            "snowflakes": [snowflake for snowflake, _ in asked.posts],
-            "authors": [author for _, author in asked.posts],
+            "snowflakes": [snowflake for snowflake, _ in keys],
+            "authors": [author for _, author in keys],
+            "named": [False] * len(asked.posts) + [True] * len(asked.closed),
             "reader": asked.reader,
         },
     )
-    items = [_post(row, reader, visible=row.visible) for row in rows]
+    items = [_post(row, reader, visible=row.visible) for row in rows if row.visible or not row.named]
     return await _open_direct(reader, items)
 
 
