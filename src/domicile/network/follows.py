@@ -170,20 +170,23 @@ async def _count(writer: SiteWriter, column: Literal["followers", "following"], 
 async def _receive_follow(writer: SiteWriter, sender: MemberId, body: bytes) -> bytes:
     """At the followed's home: apply the follower's half if it is newer; answer with the state."""
     half = decode(body, FollowHalf)
+    # There is always a row to lock, so that two deliveries at once (a flush beside a tick) come one after the other.
+    await writer.execute(
+        "INSERT INTO follower VALUES (%s, %s, 'removed', 0) ON CONFLICT DO NOTHING", (writer.member, sender)
+    )
     known = await writer.one(
         "SELECT state, version FROM follower WHERE member_id = %s AND follower = %s FOR UPDATE", (writer.member, sender)
     )
-    if known is not None and known.version >= half.version:
+    assert known is not None  # a follower's row is never deleted: what is gone stays as a tombstone
+    if known.version >= half.version:
         return encode(Verdict(known.version, known.state))
     locked = await writer.value("SELECT locked FROM account WHERE member_id = %s", (writer.member,))
     state: State = "removed" if not half.wanted else "requested" if locked else "accepted"
     await writer.execute(
-        "INSERT INTO follower VALUES (%s, %s, %s, %s) ON CONFLICT (member_id, follower)"
-        " DO UPDATE SET state = EXCLUDED.state, version = EXCLUDED.version",
-        (writer.member, sender, state, half.version),
+        "UPDATE follower SET state = %s, version = %s WHERE member_id = %s AND follower = %s",
+        (state, half.version, writer.member, sender),
     )
-    was = known.state if known is not None else "removed"
-    await _count(writer, "followers", (state == "accepted") - (was == "accepted"))
+    await _count(writer, "followers", (state == "accepted") - (known.state == "accepted"))
     if state == "removed":
         await unnotify(writer, "follow", sender)
         await unnotify(writer, "follow_request", sender)

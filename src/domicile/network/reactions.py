@@ -63,6 +63,8 @@ class Reactions:
         level = max(target.visibility, VISIBILITIES.index(visibility) if visibility in VISIBILITIES[:3] else 0)
 
         async def write(writer: SiteWriter) -> PostId:
+            # Locked before it is looked whether there is a boost: of two at once, the second finds the first.
+            last = await writer.value("SELECT last_post FROM tally WHERE member_id = %s FOR UPDATE", (member,))
             known = await writer.value(
                 "SELECT boost FROM reaction WHERE member_id = %s AND kind = 'boost' AND target_author = %s"
                 " AND target_post = %s",
@@ -70,7 +72,6 @@ class Reactions:
             )
             if known is not None:
                 return PostId(Snowflake(int(str(known))), member)
-            last = await writer.value("SELECT last_post FROM tally WHERE member_id = %s FOR UPDATE", (member,))
             own = next_snowflake(writer.now, int(str(last or 0)))
             await writer.execute(
                 "INSERT INTO post (author_id, post_id, visibility, boost_author, boost_post)"
