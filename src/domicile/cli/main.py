@@ -38,7 +38,7 @@ from domicile.cli.output import (
 )
 from domicile.config import Config
 from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
-from domicile.network.seeding.load import SeedReport, seed
+from domicile.network.seeding.load import SeedReport, finish_seeding, seed
 from domicile.network.seeding.safeguards import file_demo_safeguards
 from domicile.web.serving import serve
 from domicile.wiring import Domicile, open_domicile
@@ -93,6 +93,7 @@ async def _up(config: Config, seed_members: int) -> None:
         remember_sites(config)
         if config.demo:
             await file_demo_safeguards(domicile.sites, domicile.clock)
+        await finish_seeding(domicile)
         if seed_members and not await _members_at(domicile):
             with progress_bar() as show:
                 await seed(domicile, seed_members, progress=show)

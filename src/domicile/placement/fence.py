@@ -86,13 +86,18 @@ def site_ddl(ownership: Ownership) -> str:
             *_marks(ownership),
             *(_fence(owned) for owned in ownership.owned),
             *(_vault_functions(owned) for owned in ownership.owned if owned.table.schema == VAULT),
+            _analyze_function(ownership),
             *_privileges(ownership),
         ]
     )
 
 
+def _all_tables(ownership: Ownership) -> list[Table]:
+    return [ownership.metadata.tables[ROOT], *(o.table for o in ownership.owned), *ownership.network, *ownership.site]
+
+
 def _create_tables(ownership: Ownership) -> Iterator[str]:
-    tables = [ownership.metadata.tables[ROOT], *(o.table for o in ownership.owned), *ownership.network, *ownership.site]
+    tables = _all_tables(ownership)
     for schema in sorted({table.schema for table in tables if table.schema}):
         yield f"{CreateSchema(schema).compile(dialect=_DIALECT)};\n"
     for table in tables:
@@ -155,14 +160,26 @@ def _vault_functions(owned: OwnedTable) -> str:
     return script
 
 
+def _analyze_function(ownership: Ownership) -> str:
+    """After a bulk load the importer lets the planner know, though it owns no table."""
+    names = ", ".join(_quoted(table) for table in _all_tables(ownership))
+    return (
+        "CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
+        f" SET search_path = public AS $$ BEGIN ANALYZE {names}; END $$;\n"
+        "REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;\n"
+        f"GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO {IMPORT_ROLE};\n"
+    )
+
+
 def _privileges(ownership: Ownership) -> Iterator[str]:
     """Least privilege: the app never touches a vault table itself; the auditor sees ids there and nothing else."""
     yield "REVOKE ALL ON SCHEMA public FROM PUBLIC;\n"
     yield f"GRANT USAGE ON SCHEMA public, vault, domicile TO {APP_ROLE}, {IMPORT_ROLE}, {AUDIT_ROLE};\n"
     yield "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vault FROM PUBLIC;\n"
     yield f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA vault TO {APP_ROLE}, {IMPORT_ROLE};\n"
-    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {APP_ROLE}, {IMPORT_ROLE};\n"
-    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA vault TO {IMPORT_ROLE};\n"
+    for table in _all_tables(ownership):
+        writers = IMPORT_ROLE if table.schema == VAULT else f"{APP_ROLE}, {IMPORT_ROLE}"
+        yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_quoted(table)} TO {writers};\n"
     for owned in ownership.owned:
         columns = f" ({', '.join(owned.key)})" if owned.table.schema == VAULT else ""
         yield f"GRANT SELECT{columns} ON {_quoted(owned.table)} TO {AUDIT_ROLE};\n"

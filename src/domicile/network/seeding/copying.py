@@ -64,10 +64,9 @@ def _counted(rows: Sequence[Values], count: Count) -> Iterator[Values]:
         count(len(part))
 
 
-async def analyze(site: Site, ownership: Ownership) -> None:
-    """Let the planner know what is there now (where the importer may; else autovacuum does so within a minute)."""
-    names = sql.SQL(", ").join(map(sql_name, ownership.owned))
-    await site.importer.run(sql.SQL("ANALYZE {}").format(names).as_string())
+async def analyze(site: Site) -> None:
+    """Let the planner know what is there now."""
+    await site.importer.run("SELECT domicile.analyze_tables()")
 
 
 def sql_name(owned: OwnedTable) -> sql.Identifier:

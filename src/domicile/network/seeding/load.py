@@ -83,6 +83,13 @@ async def seed(
         return await run.add(ties)
 
 
+async def finish_seeding(network: Network) -> None:
+    """Open or forget the members of a seeding that a crash cut short; nothing while another seeding is under way."""
+    with contextlib.suppress(Conflict):
+        async with _alone(network.members.directory):
+            await settle(network.members.router.sites, network.members.directory, network.ownership)
+
+
 @contextlib.asynccontextmanager
 async def _alone(directory: Directory) -> AsyncIterator[None]:
     """One seeding at a time: another would take this one's waiting members for those of a crash."""
@@ -112,7 +119,7 @@ class Run:
             await self._load(people, rows, portraits)
         finally:
             await settle(members.router.sites, members.directory, self.network.ownership)
-        await asyncio.gather(*(analyze(members.router.sites[name], self.network.ownership) for name in rows))
+        await asyncio.gather(*(analyze(members.router.sites[name]) for name in rows))
         return SeedReport(
             members=len(people),
             posts=len(chatter.said),
