@@ -105,6 +105,34 @@ async def test_a_post_is_written_on_the_page_and_a_refused_one_stays_in_the_form
     assert "long long long" in refused.text
 
 
+async def test_a_post_is_answered_on_the_page(domicile: Domicile, logged_in: Browser, member: MakeMember) -> None:
+    author = await member("DE")
+    handle = (await domicile.profiles.own(author)).profile.handle
+    post = await domicile.posts.write(author, Draft(text="who answers?", visibility="unlisted"))
+    page = await logged_in.get(f"/@{handle}/{post.id}")
+    assert '<option value="unlisted" selected' in page.text
+    fields = {"text": "I do", "visibility": "unlisted", "reply_to": str(post.id), "back": f"/@{handle}/{post.id}"}
+    sent = await logged_in.send("/home", page, fields)
+    assert sent.headers["location"] == f"/@{handle}/{post.id}"
+    assert "I do" in (await logged_in.get(f"/@{handle}/{post.id}")).text
+    refused = await logged_in.send("/home", page, fields | {"text": "long " * 200})
+    assert hidden(refused, "reply_to") == str(post.id)
+    elsewhere = await logged_in.send("/home", page, fields | {"back": "https://elsewhere.example/"})
+    assert elsewhere.headers["location"] == "/home"
+
+
+async def test_somebody_is_followed_and_no_longer_followed(
+    domicile: Domicile, logged_in: Browser, member: MakeMember
+) -> None:
+    handle = (await domicile.profiles.own(await member("DE"))).profile.handle
+    page = await logged_in.get(f"/@{handle}")
+    assert (await logged_in.send(f"/@{handle}", page, {"follow": "yes"})).status_code == 303
+    page = await logged_in.get(f"/@{handle}")
+    assert 'name="follow" value="no"' in page.text
+    await logged_in.send(f"/@{handle}", page, {"follow": "no"})
+    assert 'name="follow" value="yes"' in (await logged_in.get(f"/@{handle}")).text
+
+
 async def test_a_page_says_when_a_site_does_not_answer(
     domicile: Domicile, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

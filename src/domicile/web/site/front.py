@@ -1,20 +1,21 @@
 """The front page: what this is, where the sites stand, how to try it, and what is being said."""
 
-import importlib
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from litestar import Response, get
 
-from domicile.ids import SiteName
+from domicile.errors import NotFound, Unavailable
+from domicile.ids import Country
+from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
 from domicile.network.timelines import make_bounds
+from domicile.placement.sites import Site
 from domicile.web.site.page import AnyRequest, open_page
 from domicile.web.site.world_map import Place, place_sites
 from domicile.wiring import Domicile
 
 FEWEST_TOLD = 50
-COUNT_EVERY_S = 60.0
+LOOK_EVERY_S = 60.0
 EXCERPT = 5
 
 
@@ -26,36 +27,44 @@ class Standing:
     members: str
 
 
-_counted: dict[tuple[int, SiteName], tuple[float, str]] = {}
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What changes slowly, looked up at most once a minute. `demo`: made-up members to log in as, by country."""
+
+    looked_at: float
+    standings: list[Standing]
+    demo: dict[Country, str]
 
 
 @get("/", include_in_schema=False)
 async def show_front(request: AnyRequest) -> Response[str]:
     page = await open_page(request)
-    domicile = page.domicile
-    timeline = await domicile.timelines.public(make_bounds(EXCERPT), reader=None)
+    timeline = await page.domicile.timelines.public(make_bounds(EXCERPT), reader=None)
+    return page.render("front.html", timeline=timeline, facts=await _facts(request), demo_password=DEMO_PASSWORD)
+
+
+async def _facts(request: AnyRequest) -> Facts:
+    known: Facts | None = request.app.state.get("front")
+    if known is None or time.monotonic() - known.looked_at > LOOK_EVERY_S:
+        known = request.app.state["front"] = await _look(request.app.state.domicile)
+    return known
+
+
+async def _look(domicile: Domicile) -> Facts:
     standings = [
-        Standing(place, await _members_at(domicile, place.site)) for place in place_sites(domicile.config.sites)
+        Standing(place, await _count(domicile.sites.get(place.site))) for place in place_sites(domicile.config.sites)
     ]
-    return page.render("front.html", timeline=timeline, standings=standings, demo=_demo(domicile))
+    demo = await _find_demo(domicile) if domicile.config.demo else {}
+    return Facts(time.monotonic(), standings, demo)
 
 
-async def _members_at(domicile: Domicile, name: SiteName) -> str:
-    """How many members live at a site, counted at most once a minute."""
-    key = (id(domicile), name)
-    known = _counted.get(key)
-    if known is not None and time.monotonic() - known[0] < COUNT_EVERY_S:
-        return known[1]
-    words = await _count(domicile, name)
-    _counted[key] = (time.monotonic(), words)
-    return words
-
-
-async def _count(domicile: Domicile, name: SiteName) -> str:
-    site = domicile.sites.get(name)
+async def _count(site: Site | None) -> str:
     if site is None:
         return "not counted here"
-    rows = await site.app.run("SELECT count(*) AS n FROM resident WHERE state IN ('home', 'leaving')")
+    try:
+        rows = await site.app.run("SELECT count(*) AS n FROM resident WHERE state IN ('home', 'leaving')")
+    except Unavailable:
+        return "does not answer now"
     return members_in_words(int(rows[0].n))
 
 
@@ -64,11 +73,13 @@ def members_in_words(count: int) -> str:
     return f"{count:,} members" if count >= FEWEST_TOLD else f"fewer than {FEWEST_TOLD} members"
 
 
-def _demo(domicile: Domicile) -> Any:
-    """The made-up members to log in with, only where this is a demonstration and they were seeded."""
-    if not domicile.config.demo:
-        return None
-    try:
-        return importlib.import_module("domicile.network.demo")
-    except ModuleNotFoundError:
-        return None
+async def _find_demo(domicile: Domicile) -> dict[Country, str]:
+    """The made-up members that were seeded; none in a network without them."""
+    found = {}
+    for country, handle in DEMO_HANDLES.items():
+        try:
+            await domicile.members.find_by_handle(handle)
+        except (NotFound, Unavailable):
+            continue
+        found[country] = handle
+    return found

@@ -11,7 +11,15 @@ from domicile.web.site.authorize import answer_consent, ask_consent
 from domicile.web.site.front import show_front
 from domicile.web.site.law import show_about, show_law, show_pack
 from domicile.web.site.login import log_in, log_out, show_login
-from domicile.web.site.reading import show_home, show_profile, show_public, show_tag, show_thread, write_post
+from domicile.web.site.reading import (
+    change_follow,
+    show_home,
+    show_profile,
+    show_public,
+    show_tag,
+    show_thread,
+    write_post,
+)
 from domicile.web.site.refusals import show_http_refusal, show_refusal, show_unexpected
 from domicile.web.site.settings import change_consent, change_settings, show_data, show_settings
 from domicile.web.site.signup import show_signup, sign_up
@@ -27,7 +35,7 @@ ROUTES: list[ControllerRouterHandler] = [
             show_front,
             *(show_signup, sign_up, show_login, log_in, log_out),
             *(ask_consent, answer_consent),
-            *(show_public, show_tag, show_home, write_post, show_profile, show_thread),
+            *(show_public, show_tag, show_home, write_post, show_profile, change_follow, show_thread),
             *(show_settings, change_settings, change_consent, show_data),
             *(show_law, show_pack, show_about),
         ],

@@ -1,15 +1,28 @@
 """Timelines, profiles and threads to read, as much of them as this reader may see."""
 
+from dataclasses import dataclass
+
 from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, parse_post_id
+from domicile.network.follows import Relation
 from domicile.network.posts import Draft
 from domicile.network.timelines import Page as Posts
 from domicile.network.views import Authors
 from domicile.web.site.page import AnyRequest, Form, Page, open_page, redirect
+from domicile.web.site.session import own_path
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What was typed into the form to post, shown again when it is refused."""
+
+    text: str = ""
+    reply_to: str = ""
+    error: str | None = None
 
 
 @get("/public", include_in_schema=False)
@@ -30,7 +43,7 @@ async def show_tag(request: AnyRequest, tag: FromPath[str]) -> Response[str]:
 async def show_home(request: AnyRequest) -> Response[str]:
     """What those whom the member follows have posted, with a form to post."""
     page = await open_page(request)
-    return await _home(page, "", None)
+    return await _home(page, Typed())
 
 
 @post("/home", include_in_schema=False)
@@ -42,8 +55,8 @@ async def write_post(request: AnyRequest) -> Response[str] | Redirect:
     try:
         await page.domicile.posts.write(member, _draft(form))
     except InvalidInput as error:
-        return await _home(page, form.text("text"), error.safe, 422)
-    return redirect("/home")
+        return await _home(page, Typed(form.text("text"), form.text("reply_to"), error.safe), 422)
+    return redirect(own_path(form.text("back")))
 
 
 @get("/{name:str}", include_in_schema=False)
@@ -53,7 +66,22 @@ async def show_profile(request: AnyRequest, name: FromPath[str]) -> Response[str
     member = await _member_named(page, name)
     item = await page.domicile.profiles.show(member, at=page.at, signed_in=page.member is not None)
     posts = await page.domicile.timelines.author(member, Authors(page.bounds()), reader=page.member)
-    return _incomplete(page.render("profile.html", item=item, posts=posts), posts.complete)
+    relation = await _relation(page, member)
+    return _incomplete(page.render("profile.html", item=item, posts=posts, relation=relation), posts.complete)
+
+
+@post("/{name:str}", include_in_schema=False)
+async def change_follow(request: AnyRequest, name: FromPath[str]) -> Redirect:
+    """Follow a member, or no longer."""
+    page = await open_page(request)
+    member = page.require_member()
+    form = await page.form()
+    other = await _member_named(page, name)
+    if form.ticked("follow"):
+        await page.domicile.follows.follow(member, other)
+    else:
+        await page.domicile.follows.unfollow(member, other)
+    return redirect(f"/{name}")
 
 
 @get("/{name:str}/{post:str}", include_in_schema=False)
@@ -65,7 +93,8 @@ async def show_thread(request: AnyRequest, name: FromPath[str], post: FromPath[s
         raise NotFound("no such post of this member")
     item = await page.domicile.posts.show(found, reader=page.member)
     thread = await page.domicile.posts.thread(found, reader=page.member)
-    return _incomplete(page.render("thread.html", item=item, thread=thread), thread.complete)
+    own = await page.domicile.profiles.own(page.member) if page.member else None
+    return _incomplete(page.render("thread.html", item=item, thread=thread, own=own), thread.complete)
 
 
 async def _member_named(page: Page, name: str) -> MemberId:
@@ -74,10 +103,17 @@ async def _member_named(page: Page, name: str) -> MemberId:
     return await page.domicile.members.find_by_handle(name.removeprefix("@"))
 
 
-async def _home(page: Page, text: str, error: str | None, status: int = 200) -> Response[str]:
+async def _relation(page: Page, other: MemberId) -> Relation | None:
+    """How the reader stands to another member; None for strangers and for oneself."""
+    if page.member in (None, other):
+        return None
+    return (await page.domicile.follows.relations(page.require_member(), [other]))[0]
+
+
+async def _home(page: Page, typed: Typed, status: int = 200) -> Response[str]:
     posts = await page.domicile.timelines.home(page.require_member(), page.bounds())
     own = await page.domicile.profiles.own(page.require_member())
-    response = page.render("home.html", status, posts=posts, own=own, text=text, error=error)
+    response = page.render("home.html", status, posts=posts, own=own, typed=typed)
     return _incomplete(response, posts.complete)
 
 
