@@ -1,6 +1,7 @@
 """Is every row where the law says? Asked of the servers' own catalogues, not of the code that placed the rows."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -38,18 +39,23 @@ async def audit(sites: Mapping[SiteName, Site], hub: Database, on: datetime) -> 
 
 
 async def _audit_site(site: Site) -> tuple[int, list[Violation]] | None:
-    """How many rows a site holds and what is wrong there, in one snapshot; None when it does not answer."""
-    try:
-        async with site.auditor.snapshot() as session:
-            tables, wrong = await read_catalogue(site.name, session)
-            rows = 0
-            for table in tables:
-                checked, misplaced = await count_rows(site.name, session, table)
-                rows += checked
-                wrong += misplaced
-            return rows, wrong
-    except Unavailable:
-        return None
+    """How many rows a site holds and what is wrong there; None when it does not answer."""
+    for _ in range(2):  # the first may meet a connection that died while it lay idle
+        with contextlib.suppress(Unavailable):
+            return await _audit_once(site)
+    return None
+
+
+async def _audit_once(site: Site) -> tuple[int, list[Violation]]:
+    """All in one snapshot of the site."""
+    async with site.auditor.snapshot() as session:
+        tables, wrong = await read_catalogue(site.name, session)
+        rows = 0
+        for table in tables:
+            checked, misplaced = await count_rows(site.name, session, table)
+            rows += checked
+            wrong += misplaced
+    return rows, wrong
 
 
 def _silent(name: str) -> Violation:

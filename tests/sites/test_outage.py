@@ -1,0 +1,87 @@
+"""A site whose PostgreSQL is killed: the others serve on, pages say that something is missing, and nothing is lost."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from domicile.audit.residency import audit
+from domicile.errors import Unavailable
+from domicile.ids import SiteName
+from domicile.network.posts import Draft
+from domicile.network.timelines import make_bounds
+from domicile.placement.routing import wait_for_site
+from domicile.placement.supervisor import postmaster_pid
+from domicile.wiring import Domicile
+from network_at import make_member
+
+RUSSIA = SiteName("ru-1")
+
+
+@contextlib.contextmanager
+def killed(domicile: Domicile, name: str) -> Iterator[None]:
+    """The server is killed with -9 and stays down for the block: its supervisor is held meanwhile."""
+    assert domicile.embedded is not None
+    assert domicile.embedded._supervisor is not None
+    supervisor = domicile.embedded._supervisor._process
+    assert isinstance(supervisor, subprocess.Popen)
+    folder = (domicile.config.data / "pg").resolve() / name
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    try:
+        os.kill(postmaster_pid(folder), signal.SIGKILL)
+        yield
+    finally:
+        os.kill(supervisor.pid, signal.SIGCONT)
+
+
+async def test_a_killed_site_is_missing_then_comes_back_by_itself_with_everything(fresh: Domicile) -> None:
+    german = await make_member(fresh, "DE")
+    russian = await make_member(fresh, "RU")
+    other = await make_member(fresh, "RU")
+    for reader in (german, other):
+        await fresh.follows.follow(reader, russian)
+    kept = await fresh.posts.write(russian, Draft(text="written before"))
+    await fresh.posts.write(german, Draft(text="from home"))
+    with killed(fresh, RUSSIA):
+        began = time.monotonic()
+        page = await fresh.timelines.public(make_bounds(20), reader=german)
+        assert (page.complete, [item.author for item in page.items]) == (False, [german])
+        assert (await fresh.posts.write(german, Draft(text="life goes on"))).body is not None
+        with pytest.raises(Unavailable):
+            await fresh.posts.write(russian, Draft(text="too late"))
+        assert time.monotonic() - began < 15
+        report = await audit(fresh.sites, fresh.hub, fresh.clock())
+        assert [(v.kind, v.site) for v in report.violations] == [("unreachable", "ru-1")]
+        assert report.rows_checked > 0
+    await wait_for_site(fresh.sites[RUSSIA])
+    page = await fresh.timelines.home(other, make_bounds(20))
+    assert (page.complete, [item.id for item in page.items]) == (True, [kept.id])
+    assert (await fresh.posts.write(russian, Draft(text="back again"))).body is not None
+    assert (await audit(fresh.sites, fresh.hub, fresh.clock())).ok
+
+
+async def test_no_acknowledged_write_is_lost_when_a_server_dies_under_load(fresh: Domicile) -> None:
+    writers = [await make_member(fresh, "RU") for _ in range(4)]
+    acknowledged: list[int] = []
+
+    async def write(author: int) -> None:
+        for n in range(60):
+            with contextlib.suppress(Unavailable):
+                post = await fresh.posts.write(author, Draft(text=str(n)))  # type: ignore[arg-type]
+                acknowledged.append(post.id.snowflake)
+
+    writing = [asyncio.create_task(write(author)) for author in writers]
+    while len(acknowledged) < 20:  # noqa: ASYNC110  the writers have other things to do than to tell
+        await asyncio.sleep(0.01)
+    folder = (fresh.config.data / "pg").resolve() / RUSSIA
+    os.kill(postmaster_pid(folder), signal.SIGKILL)
+    await asyncio.gather(*writing)
+    await wait_for_site(fresh.sites[RUSSIA])
+    rows = await fresh.sites[RUSSIA].app.run("SELECT post_id FROM post")
+    assert set(acknowledged) <= {row.post_id for row in rows}
+    assert (await audit(fresh.sites, fresh.hub, fresh.clock())).ok
