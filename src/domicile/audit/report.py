@@ -5,7 +5,9 @@ from typing import Literal
 
 from domicile.ids import SiteName
 
-Kind = Literal["stranger", "moved", "directory", "fence", "undeclared", "privilege", "log", "unfinished", "unreachable"]
+Kind = Literal[
+    "stranger", "moved", "directory", "fence", "undeclared", "privilege", "log", "unfinished", "unreachable", "law"
+]
 """What kind of thing is wrong.
 
 stranger     a row whose owner is no resident of this site
@@ -16,6 +18,7 @@ undeclared   a table that nobody declared
 privilege    a role may do more than its work needs
 log          the server would write members' data into its own log (rule 10)
 unfinished   a sign-up or a move that has stood still for more than an hour
+law          the law of that day does not let these members live there
 unreachable  the site or the hub does not answer, so nothing is known
 """
 

@@ -134,7 +134,7 @@ def list_on_file(data: DataOption = None, config: ConfigOption = None, json: Jso
         if json:
             print_json({"safeguards": found})
         else:
-            columns = ["site", "safeguard_id", "kind", "importer", "filed_on", "valid_until", "withdrawn_on", "note"]
+            columns = ["site", "safeguard_id", "importer", "filed_on", "valid_until", "withdrawn_on"]
             print_table("Safeguards on file", columns, [[row[column] for column in columns] for row in found])
 
 
@@ -276,6 +276,10 @@ def _show_explanation(found: Explanation) -> None:
         out.print(f"[yellow]![/] {escape(conflict.sentence)}", highlight=False)
     _paragraph("Public posts shown to everybody", [("at home", found.publication)])
     _paragraph("Across borders", [(f"{c.what} to {c.importer}, {c.act.value}", c.decision) for c in found.crossings])
+    out.print("\n[bold]Rules[/]")
+    decisions = [*(d for _, d in found.home.decisions), found.publication, *(c.decision for c in found.crossings)]
+    for citation in dict.fromkeys(citation for decision in decisions for citation in decision.citations):
+        out.print(f" {escape(explain_citation(citation))}", highlight=False)
     out.print("Recorded law, not legal advice.", style="dim")
 
 
@@ -283,6 +287,7 @@ def _paragraph(title: str, answers: list[tuple[str, Decision]]) -> None:
     out.print(f"\n[bold]{title}[/]")
     for what, decision in answers:
         mark = "[green]✓[/]" if decision.allowed else "[red]✗[/]"
-        out.print(f" {mark} {what}: {decision.verdict.value}", highlight=False)
-        for sentence in explain(decision)[:-1]:
-            out.print(f"     {escape(sentence)}", style="dim", highlight=False)
+        verdict = decision.verdict.value + (f", policy {decision.policy}" if decision.policy else "")
+        out.print(f" {mark} {what}: {verdict} ({', '.join(decision.rules) or 'no rule'})", highlight=False)
+        if not decision.allowed:
+            out.print(f"     {escape(decision.reason)}", style="dim", highlight=False)

@@ -13,6 +13,7 @@ from rich.panel import Panel
 
 from domicile import __version__
 from domicile.audit.check import check_declaration
+from domicile.audit.lawfulness import find_unlawful_homes
 from domicile.audit.report import AuditReport
 from domicile.audit.residency import audit as audit_sites
 from domicile.cli.hub import hub_app
@@ -62,7 +63,7 @@ GraphOption = Annotated[
 
 def main() -> None:
     """The entry point of `./run` and of `domicile`."""
-    app()
+    app(prog_name="domicile")
 
 
 @app.callback(invoke_without_command=True)
@@ -173,7 +174,10 @@ def audit_command(
 
         async def check(domicile: Domicile) -> AuditReport:
             moment = datetime.combine(day, time.max, UTC) if day else domicile.clock()
-            return await audit_sites(domicile.sites, domicile.hub, moment)
+            report = await audit_sites(domicile.sites, domicile.hub, moment)
+            law = domicile.law.on(moment.date())
+            report.violations += await find_unlawful_homes(domicile.sites, law, domicile.policy)
+            return report
 
         report = on_network(chosen, check)
         if json:

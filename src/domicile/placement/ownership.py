@@ -91,20 +91,20 @@ class OwnedTable:
 
     @property
     def name(self) -> str:
-        return self.table.fullname
+        return str(self.table.fullname)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.table.columns)
+        return tuple(str(column.name) for column in self.table.columns)
 
     @property
     def key(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.table.primary_key.columns)
+        return tuple(str(column.name) for column in self.table.primary_key.columns)
 
     @property
     def remotes(self) -> Mapping[str, str]:
         """Column -> what it points to, for columns that point across sites."""
-        return {c.name: c.info["domicile.remote"] for c in self.table.columns if "domicile.remote" in c.info}
+        return {str(c.name): c.info["domicile.remote"] for c in self.table.columns if "domicile.remote" in c.info}
 
 
 @dataclass(frozen=True)
