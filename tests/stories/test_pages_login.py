@@ -100,6 +100,12 @@ def test_what_is_no_path_of_ours_is_not_gone_to(then: str) -> None:
     assert own_path(then) == "/home"
 
 
+async def test_a_path_in_any_script_is_gone_to(browser: Browser, someone: str) -> None:
+    answer = await browser.log_in(someone, PASSWORD, "/tags/книги")
+    assert answer.status_code == 303
+    assert (await browser.get(answer.headers["location"])).status_code == 200
+
+
 def test_our_own_paths_are_kept_with_their_query() -> None:
     assert (
         own_path("/oauth/authorize?client_id=a&scope=read%20write") == "/oauth/authorize?client_id=a&scope=read%20write"

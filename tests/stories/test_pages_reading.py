@@ -6,8 +6,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from domicile.errors import Misdirected, TooMany, Unavailable, Withheld
 from domicile.ids import SiteName
 from domicile.network.posts import Draft
+from domicile.network.timelines import Timelines
 from domicile.wiring import Domicile
 from network_at import MakeMember
 from page_browser import Browser, hidden
@@ -147,6 +149,42 @@ async def test_a_page_says_when_a_site_does_not_answer(
     assert "Something is missing" in page.text
     assert page.headers["x-domicile-incomplete"] == "1"
     assert "ru-1" not in page.text  # rule 13: not whose home it is
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (Withheld("order 7", "Withheld in Germany at the demand of a court, under NetzDG § 1"), 451, "NetzDG § 1"),
+        (Withheld("a gagged order"), 451, "Withheld here for a legal reason"),
+        (Unavailable("ru-1 does not answer"), 503, "tries again"),
+        (Misdirected("elsewhere", "https://ru.example"), 421, 'href="https://ru.example"'),
+        (TooMany("limit", reset=0.0), 429, "Too many requests"),
+        (KeyError("secret of ru-1"), 500, "Something went wrong"),
+    ],
+)
+async def test_every_error_is_a_page_with_a_safe_sentence(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, said: str
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Timelines, "public", fail)
+    page = await browser.get("/public")
+    assert page.status_code == status
+    assert said in page.text
+    assert "ru-1" not in page.text
+    assert ("retry-after" in page.headers) == (status == 503)
+
+
+async def test_paging_down_goes_on_until_nothing_is_older(browser: Browser) -> None:
+    address = "/public"
+    for _ in range(20):
+        page = await browser.get(address)
+        older = re.search(r'href="(\?max_id=\d+)"', page.text)
+        if older is None:
+            break
+        address = f"/public{older[1]}"
+    assert "Nothing older" in page.text
 
 
 async def test_an_app_gets_a_code_to_copy(domicile: Domicile, logged_in: Browser) -> None:
