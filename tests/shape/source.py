@@ -1,0 +1,66 @@
+"""The source as the shape tests read it: modules, and what each of them imports, also inside functions."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "domicile"
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of Domicile: `name` is `placement.sites`, `part` its first word."""
+
+    path: Path
+    name: str
+    text: str
+
+    @property
+    def part(self) -> str:
+        return self.name.split(".")[0]
+
+    @property
+    def tree(self) -> ast.Module:
+        return _tree(self.path)
+
+    def imports(self) -> Iterator[str]:
+        """Everything imported anywhere in the module, by its full dotted name."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+    def uses(self, *dotted: str) -> set[str]:
+        """Which of these dotted expressions (`datetime.now`, `os.environ`) the module writes."""
+        found = {ast.unparse(node) for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)}
+        return found & set(dotted)
+
+    def calls(self) -> Iterator[str]:
+        """The names that are called: `SiteReader(...)`, `self.exchange.ask(...)`."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call):
+                yield ast.unparse(node.func)
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    found = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__") or "domicile"
+        found.append(Module(path, name, path.read_text()))
+    return tuple(found)
+
+
+def ours(imported: str) -> str | None:
+    """`placement.sites.Site` for `domicile.placement.sites.Site`; None for what is not ours."""
+    return imported.removeprefix("domicile.") if imported.startswith("domicile.") else None

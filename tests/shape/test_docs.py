@@ -1,0 +1,57 @@
+"""What can be typed and what can be set is written down."""
+
+import importlib
+import re
+
+import msgspec
+import pytest
+
+from domicile.config import Config
+from shape.source import ROOT
+
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+TEXT = "\n".join(page.read_text() for page in PAGES if page.exists())
+
+
+def settings(kind: type, prefix: str = "") -> list[str]:
+    """Every setting by its name in the file, such as `limits.requests` and `sites.dsn`."""
+    found = []
+    for field in msgspec.structs.fields(kind):
+        inner = [field.type, *getattr(field.type, "__args__", ())]
+        struct = next((part for part in inner if isinstance(part, type) and issubclass(part, msgspec.Struct)), None)
+        found += settings(struct, f"{field.name}.") if struct else [f"{prefix}{field.name}"]
+    return found
+
+
+def commands() -> list[str]:
+    """Every command of `domicile`, such as `law show`."""
+    import click
+    import typer
+
+    group = typer.main.get_command(importlib.import_module("domicile.cli.main").app)
+    todo: list[tuple[str, click.Command]] = [("", group)]
+    found = []
+    while todo:
+        name, command = todo.pop()
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            found.append(name.strip())
+        else:
+            todo += [(f"{name} {key}", value) for key, value in inner.items() if not value.hidden]
+    return sorted(found)
+
+
+pytestmark = pytest.mark.skipif(not README.exists(), reason="README.md is not written yet")
+
+
+@pytest.mark.parametrize("setting", settings(Config))
+def test_every_setting_is_in_the_docs(setting: str) -> None:
+    assert re.search(rf"\b{re.escape(setting.split('.')[-1])}\b", TEXT), f"{setting} is nowhere in README.md or docs/"
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_in_the_docs(command: str) -> None:
+    words = [re.compile(rf"\b{re.escape(word)}\b") for word in command.split()]
+    on_one_line = any(all(word.search(line) for word in words) for line in TEXT.splitlines())
+    assert on_one_line, f"`domicile {command}` is nowhere in README.md or docs/"
