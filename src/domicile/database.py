@@ -19,7 +19,18 @@ from sqlalchemy import Engine, NullPool, create_engine
 
 from domicile.errors import Conflict, DomicileError, InvalidInput, NotResident, Unavailable
 
-__all__ = ["Cursor", "Database", "Json", "Params", "Row", "Session", "conninfo_to_dict", "make_conninfo", "sql"]
+__all__ = [
+    "Cursor",
+    "Database",
+    "Json",
+    "Params",
+    "Row",
+    "Session",
+    "array",
+    "conninfo_to_dict",
+    "make_conninfo",
+    "sql",
+]
 
 Cursor = psycopg.AsyncCursor[Any]
 Row = Any  # a named tuple; its shape is the query's
@@ -103,6 +114,11 @@ class Session:
     async def pipeline(self) -> AsyncIterator[None]:
         async with self._connection.pipeline():
             yield
+
+
+def array(numbers: Iterable[int]) -> str:
+    """Many whole numbers as one parameter, for `%s::bigint[]`: quicker by far than the driver's list."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def open_engine(conninfo: str) -> Engine:

@@ -17,6 +17,7 @@ import msgspec
 from domicile.border.licence import Desk, Licence, View, mask
 from domicile.border.persons import PERSONS, read_person
 from domicile.border.safeguards import ON_FILE, STAMP, in_force
+from domicile.database import array
 from domicile.errors import Unavailable
 from domicile.ids import Country, MemberId, SiteName, country_of_site
 from domicile.law.compiled import Law
@@ -196,7 +197,7 @@ class Door:
             answer = Answer([], list(gone), 0)
             if not items:
                 return answer
-            persons = await reader.fetch(PERSONS, (owners,))
+            persons = await reader.fetch(PERSONS, (array(owners),))
             desk = await self._desk(reader, persons[0].papers)
         known = {MemberId(row.member_id): read_person(row) for row in persons}
         for item, (owner, audience) in zip(items, subjects, strict=True):

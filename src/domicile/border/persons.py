@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from domicile.border.safeguards import STAMP
-from domicile.database import Row
+from domicile.database import Row, array
 from domicile.ids import Country, MemberId
 from domicile.law.facts import Basis, Claim, Person
 from domicile.placement.routing import SiteReader
@@ -21,7 +21,7 @@ FROM unnest(%s::bigint[]) AS asked (member_id)
 
 async def find_persons(reader: SiteReader, members: Iterable[MemberId]) -> dict[MemberId, Person]:
     """The legal facts of members at home here."""
-    rows = await reader.fetch(PERSONS, (sorted(set(members)),))
+    rows = await reader.fetch(PERSONS, (array(set(members)),))
     return {MemberId(row.member_id): read_person(row) for row in rows}
 
 

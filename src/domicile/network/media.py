@@ -204,7 +204,7 @@ def _store(root: Path, member: MemberId, picture: Encoded) -> None:
 
 
 async def _fetch_file(reader: SiteReader, residents: Residents, asked: FileAsked) -> list[FileItem]:
-    member: MemberId = residents.params["members"][0]
+    member: MemberId = next(iter(residents.asked))
     row = await reader.one(
         "SELECT m.mime, coalesce(p.visibility, 0) AS visibility FROM media m"
         " LEFT JOIN post p ON p.author_id = m.member_id AND p.post_id = m.post_id"

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from domicile.border.delivery import Deliverer, post_parcel
+from domicile.database import array
 from domicile.errors import NotFound, NotPermitted
 from domicile.ids import MemberId, PostId, Snowflake, next_snowflake
 from domicile.network.items import PostItem
@@ -126,7 +127,7 @@ class Reactions:
                 " FROM unnest(%s::bigint[], %s::bigint[]) AS k (a, p)"
                 " JOIN reaction r ON r.member_id = %s AND r.kind = ANY ('{favourite,boost,bookmark}')"
                 "  AND r.target_author = k.a AND r.target_post = k.p",
-                ([post.author for post in posts], [post.snowflake for post in posts], member),
+                (array(post.author for post in posts), array(post.snowflake for post in posts), member),
             )
             for row in rows:
                 marks = found[PostId(row.target_post, row.target_author)]

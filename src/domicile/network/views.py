@@ -7,7 +7,7 @@ question names a reader only where it must (followers-only and direct posts).
 import msgspec
 
 from domicile.border.licence import View
-from domicile.database import Row
+from domicile.database import Row, array
 from domicile.ids import MemberId, PostId, Snowflake
 from domicile.law.facts import Audience
 from domicile.network.items import (
@@ -165,7 +165,7 @@ JOIN post p ON p.author_id = k.author_id AND p.post_id = k.post_id {_PEOPLE}
 
 _AUTHORS = f"""
 SELECT {_POST_COLUMNS}, true AS visible FROM post p {_PEOPLE}
-WHERE p.author_id = ANY (%(members)s) AND p.visibility < {DIRECT}
+WHERE p.author_id = ANY (%(members)s::bigint[]) AND p.visibility < {DIRECT}
   AND (p.visibility < {PRIVATE} OR p.author_id = %(reader)s OR EXISTS (SELECT FROM follower f
         WHERE f.member_id = p.author_id AND f.follower = %(reader)s AND f.state = 'accepted'))
   AND (p.post_id, p.author_id) < (%(b0)s, %(b1)s) AND (p.post_id, p.author_id) > (%(a0)s, %(a1)s)
@@ -199,8 +199,8 @@ async def _by_ids(reader: SiteReader, residents: Residents, asked: ByIds) -> lis
     rows = await reader.fetch(
         _BY_IDS,
         {
-            "snowflakes": [snowflake for snowflake, _ in keys],
-            "authors": [author for _, author in keys],
+            "snowflakes": array(snowflake for snowflake, _ in keys),
+            "authors": array(author for _, author in keys),
             "named": [False] * len(asked.posts) + [True] * len(asked.closed),
             "reader": asked.reader,
         },
@@ -236,7 +236,7 @@ async def _authors(reader: SiteReader, residents: Residents, asked: Authors) -> 
 async def _profiles(reader: SiteReader, residents: Residents, asked: ProfilesAsked) -> list[ProfileItem]:
     rows = await reader.fetch(
         f"SELECT a.member_id, {PROFILE_COLUMNS} FROM account a JOIN tally t USING (member_id)"
-        " WHERE a.member_id = ANY (%(members)s)",
+        " WHERE a.member_id = ANY (%(members)s::bigint[])",
         residents.params,
     )
     return [ProfileItem(MemberId(row.member_id), read_profile(row, reader.site.country)) for row in rows]
@@ -263,20 +263,20 @@ async def _replies(reader: SiteReader, residents: Residents, asked: RepliesAsked
         " JOIN resident r ON r.member_id = k.author_id AND r.state IN ('home', 'leaving')"
         " JOIN reply_stub s ON s.author_id = k.author_id AND s.post_id = k.post_id"
         " WHERE NOT s.removed AND s.verdict = 'shown' ORDER BY s.reply_post LIMIT 1000",
-        ([snowflake for snowflake, _ in asked.posts], [author for _, author in asked.posts]),
+        (array(snowflake for snowflake, _ in asked.posts), array(author for _, author in asked.posts)),
     )
     return [ReplyItem(row.author_id, row.post_id, (row.reply_post, row.reply_author)) for row in rows]
 
 
 _RELATIONS = {
     "followers": "SELECT member_id, follower AS other, version FROM follower"
-    " WHERE member_id = ANY (%(members)s) AND state = 'accepted'",
+    " WHERE member_id = ANY (%(members)s::bigint[]) AND state = 'accepted'",
     "following": "SELECT member_id, target AS other, version FROM follow"
-    " WHERE member_id = ANY (%(members)s) AND state = 'accepted'",
+    " WHERE member_id = ANY (%(members)s::bigint[]) AND state = 'accepted'",
     "favourite": "SELECT author_id AS member_id, actor AS other, version FROM reaction_stub WHERE kind = 'favourite'"
-    " AND author_id = ANY (%(members)s) AND post_id = %(post)s AND NOT removed",
+    " AND author_id = ANY (%(members)s::bigint[]) AND post_id = %(post)s AND NOT removed",
     "boost": "SELECT author_id AS member_id, actor AS other, version FROM reaction_stub WHERE kind = 'boost'"
-    " AND author_id = ANY (%(members)s) AND post_id = %(post)s AND NOT removed",
+    " AND author_id = ANY (%(members)s::bigint[]) AND post_id = %(post)s AND NOT removed",
 }
 
 

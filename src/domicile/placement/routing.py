@@ -8,11 +8,11 @@ then asks the hub and tries once more.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from domicile.database import Cursor, Params, Row, Session
+from domicile.database import Cursor, Params, Row, Session, array
 from domicile.errors import Misdirected, NotFound, NotResident, Unavailable
 from domicile.ids import MemberId, SiteName
 from domicile.placement.directory import Directory, FeedEntry, Home
@@ -74,6 +74,8 @@ JOIN resident ON resident.member_id = asked.member_id AND resident.state IN ('ho
  AND resident.epoch >= asked.epoch"""
 """For queries about the members asked for: those of them who are at home here, under an epoch that is not older."""
 
+_FIND_RESIDENTS = f"SELECT asked.member_id FROM {AT_HOME}"
+
 
 class Residents:
     """The members asked for, and who of them is not at home here.
@@ -81,15 +83,24 @@ class Residents:
     The statement that finds them is the first of the snapshot; its answer travels with the first result.
     """
 
-    def __init__(self, asked: Mapping[MemberId, int], found: Cursor) -> None:
-        self.params: dict[str, Any] = {"members": list(asked), "epochs": list(asked.values())}
+    def __init__(self, asked: Mapping[MemberId, int]) -> None:
+        self.params = {"members": array(asked), "epochs": array(asked.values())}
         self._asked = asked
-        self._found = found
+        self._found: Cursor | None = None
         self._gone: frozenset[MemberId] | None = None
+
+    async def find(self, session: Session) -> None:
+        """Send the statement; its answer is read when somebody asks for it."""
+        self._found = await session.send(_FIND_RESIDENTS, self.params)
+
+    @property
+    def asked(self) -> Collection[MemberId]:
+        return self._asked.keys()
 
     async def gone(self) -> frozenset[MemberId]:
         """Who moved, is moving in, was never here, or is here under an epoch older than the asker's."""
         if self._gone is None:
+            assert self._found is not None  # `find` comes first
             here = {row.member_id for row in await self._found.fetchall()}
             self._gone = frozenset(member for member in self._asked if member not in here)
         return self._gone
@@ -258,9 +269,9 @@ class Router:
     @contextlib.asynccontextmanager
     async def _reader(self, site: Site, members: Mapping[MemberId, int]) -> AsyncIterator[tuple[SiteReader, Residents]]:
         async with site.reader.snapshot() as session:
-            asked = {"members": list(members), "epochs": list(members.values())}
-            found = await session.send(f"SELECT asked.member_id FROM {AT_HOME}", asked)
-            yield SiteReader(site, session, self.clock()), Residents(members, found)
+            residents = Residents(members)
+            await residents.find(session)
+            yield SiteReader(site, session, self.clock()), residents
 
 
 async def _apply(session: Session, entry: FeedEntry) -> None:
