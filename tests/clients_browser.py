@@ -1,10 +1,20 @@
-"""What a person does in a browser: open a page, fill its form, send it."""
+"""What clients need beside themselves: a browser to log in with, and a server that knows its address."""
 
+import asyncio
+import contextlib
+import dataclasses
 import html
 import re
+import socket
+from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 
 import httpx
+import msgspec
+import uvicorn
+
+from domicile.web.app import make_app
+from domicile.wiring import Domicile
 
 _FORM = re.compile(r'<form method="post" action="(?P<action>[^"]+)".*?</form>', re.DOTALL)
 _INPUT = re.compile(r"<input[^>]*>")
@@ -56,3 +66,28 @@ class Browser:
         found = re.search(r'class="oauth-code">([^<]+)<', answer.text)
         assert found, "the page shows no code"
         return html.unescape(found[1])
+
+
+class _Served(uvicorn.Server):
+    """uvicorn, without its hands on the signals of the test run."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def served(domicile: Domicile) -> AsyncIterator[str]:
+    """The network on a loopback port that it knows as its own address: clients go where the server's metadata say."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        known = dataclasses.replace(domicile, config=msgspec.structs.replace(domicile.config, port=port))
+        settings = uvicorn.Config(make_app(known), log_level="warning", access_log=False, ws="none")
+        server = _Served(settings)
+        running = asyncio.create_task(server.serve([listening]))
+        while not server.started and not running.done():  # noqa: ASYNC110  uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        await running
