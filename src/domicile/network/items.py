@@ -73,6 +73,19 @@ class Body(msgspec.Struct, array_like=True):
     pictures: list[Picture]
 
 
+class PostKey(msgspec.Struct, array_like=True):
+    """A post's opaque ids: enough to choose a page. `closed` and `boost_of` as in PostItem."""
+
+    author: MemberId
+    snowflake: Snowflake
+    closed: bool
+    boost_of: tuple[Snowflake, MemberId] | None
+
+    @property
+    def id(self) -> PostId:
+        return PostId(self.snowflake, self.author)
+
+
 class PostItem(msgspec.Struct, array_like=True):
     """A post: ids always, `body` and `profile` if they may be shown here.
 

@@ -1,16 +1,17 @@
 """Timelines, read where the posts live. The home timeline takes at most two rounds over the sites.
 
-Round one asks each followed member's site for its newest ids and bodies, at the same time; round two asks for what
-those refer to: boosted posts, and followers-only ones, naming the reader.
+Round one asks each followed member's site for the ids of its newest posts, all at the same time; of those the page is
+chosen; round two asks each site once for what the page shows and refers to, naming the reader only for closed posts.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from domicile.border.crossing import Door, Seen
 from domicile.errors import InvalidInput, Unavailable
 from domicile.ids import MemberId, PostId, SiteName
-from domicile.network.items import PostItem
+from domicile.network.items import PostItem, PostKey
 from domicile.network.posts import Posts
 from domicile.network.views import (
     AUTHORS,
@@ -27,6 +28,8 @@ from domicile.placement.directory import Home
 from domicile.placement.routing import Router, SiteReader
 
 LARGEST_PAGE = 40
+
+K = TypeVar("K", PostItem, PostKey)
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,11 @@ class Timelines:
             try:
                 homes |= await self.router.learn_routes(at, unknown)
             except Unavailable:
-                lost = True
+                lost = True  # not every route is known: the page must say that something is missing
         homes[member] = await self.router.home_of(member)
         seen = await self.door.look(at, NEWEST, Newest(bounds), homes)
-        if lost:
-            seen.missing.add(at)  # not every route is known: the page must say that something is missing
-        return await self._page(seen, bounds, reader=member, at=at)
+        page = await self._fetch_page(_choose(seen.items, bounds), reader=member, at=at)
+        return replace(page, complete=page.complete and seen.complete and not lost)
 
     async def public(
         self,
@@ -105,16 +107,22 @@ class Timelines:
         return [(item.version, item.other) for item in seen.items], seen.complete
 
     async def _page(self, seen: Seen[PostItem], bounds: Bounds, *, reader: MemberId | None, at: SiteName) -> Page:
-        chosen = sorted(seen.items, key=lambda item: item.id, reverse=not bounds.upward)[: bounds.limit]
-        chosen.sort(key=lambda item: item.id, reverse=True)
-        closed = [item.id for item in chosen if item.closed and reader is not None]
+        """A page of posts that came with their words, and the boosted ones they refer to."""
+        chosen = _choose(seen.items, bounds)
         boosted = [PostId(*item.boost_of) for item in chosen if item.boost_of is not None]
-        if not closed and not boosted:
-            return Page([item for item in chosen if not item.closed], seen.complete)
-        more = await self.posts.collect(boosted, closed, reader=reader, at=at)
-        found = {item.id: item for item in more.items if not item.closed}
-        items = [found[item.id] if item.closed else item for item in chosen if not item.closed or item.id in found]
-        return Page(items, seen.complete and more.complete, {post: found[post] for post in boosted if post in found})
+        more = await self.posts.collect(boosted, [], reader=reader, at=at)
+        others = {item.id: item for item in more.items if not item.closed}
+        return Page(chosen, seen.complete and more.complete, others)
+
+    async def _fetch_page(self, keys: list[PostKey], *, reader: MemberId, at: SiteName) -> Page:
+        """The posts of a page and the boosted ones they refer to, in one request a site."""
+        boosted = [PostId(*key.boost_of) for key in keys if key.boost_of is not None]
+        open_ones = [key.id for key in keys if not key.closed]
+        closed = [key.id for key in keys if key.closed]
+        seen = await self.posts.collect([*open_ones, *boosted], closed, reader=reader, at=at)
+        found = {item.id: item for item in seen.items if not item.closed}
+        items = [found[key.id] for key in keys if key.id in found]
+        return Page(items, seen.complete, {post: found[post] for post in boosted if post in found})
 
     async def _at(self, reader: MemberId | None) -> SiteName:
         return (await self.router.home_of(reader)).site if reader else self.posts.members.default_site
@@ -136,6 +144,12 @@ async def _followed(reader: SiteReader, member: MemberId) -> tuple[dict[MemberId
             continue
         homes |= {m: Home(SiteName(row.site), epoch) for m, epoch in zip(row.members, row.epochs, strict=True)}
     return homes, unknown
+
+
+def _choose(candidates: list[K], bounds: Bounds) -> list[K]:
+    """The page: the newest of all sites' candidates (or those just above a bound), newest first."""
+    chosen = sorted(candidates, key=lambda item: item.id, reverse=not bounds.upward)[: bounds.limit]
+    return chosen[::-1] if bounds.upward else chosen
 
 
 def make_bounds(
