@@ -1,11 +1,12 @@
 """Do the sites and the hub say the same about who lives where, under which epoch?
 
-Both sides are read in ranges of member ids, each row once. Sites and hub cannot be read at one instant, so whoever
+Both sides count and digest the members at home in buckets, where they are; only members of a bucket that differs, and
+those who are not simply at home, are compared one by one. Sites and hub cannot be read at one instant, so whoever
 seems wrong is looked at again before it counts.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,10 +16,16 @@ from domicile.database import Database
 from domicile.ids import SiteName, moment_of
 from domicile.placement.sites import Site
 
-RANGE = 20_000
-LARGEST = (1 << 63) - 1
+BUCKETS = 1024
+AT_ONCE = 64  # buckets compared one by one at a time
+BATCH = 20_000
 PATIENCE = timedelta(hours=1)
 LOOKS = 3
+
+_BUCKET = f"hashint8(member_id) & {BUCKETS - 1}"
+_DIGEST = f"{_BUCKET} AS bucket, count(*) AS members, sum(hashint8extended(member_id, epoch)) AS digest"
+_RESIDENT = "SELECT member_id, state, epoch FROM public.resident WHERE"
+_HOME = "SELECT member_id, site, epoch FROM home WHERE"
 
 Homes = Mapping[int, Any]
 Residents = Mapping[SiteName, Mapping[int, Any]]
@@ -34,42 +41,76 @@ class Doubt:
     text: str
 
 
-async def compare(sites: Mapping[SiteName, Site], hub: Database, on: datetime) -> tuple[list[Violation], int]:
-    """What sites and hub disagree about, and how many members are in transit at this moment."""
-    doubts: list[Doubt] = []
-    in_transit, low = 0, -LARGEST
-    while low < LARGEST:
-        homes = await hub.run(
-            "SELECT member_id, site, epoch FROM home WHERE member_id > %s ORDER BY member_id LIMIT %s", (low, RANGE)
+@dataclass(frozen=True)
+class Agreement:
+    """The comparison of these sites with the hub, as of a moment."""
+
+    sites: Mapping[SiteName, Site]
+    hub: Database
+    on: datetime
+
+    async def compare(self) -> tuple[list[Violation], int]:
+        """What sites and hub disagree about, and how many members are in transit at this moment."""
+        doubtful: set[int] = set()
+        differing = await self._differing_buckets()
+        for start in range(0, len(differing), AT_ONCE):
+            doubtful |= await self._doubtful(f"{_BUCKET} = ANY (%s)", differing[start : start + AT_ONCE])
+        in_transit = 0
+        async for members, moving in self._not_at_home():
+            doubtful |= await self._doubtful("member_id = ANY (%s)", members)
+            in_transit += moving
+        return _violations(await self._look_again(sorted(doubtful))), in_transit
+
+    async def _differing_buckets(self) -> list[int]:
+        digests = await asyncio.gather(
+            self.hub.run(f"SELECT site, {_DIGEST} FROM home GROUP BY 1, 2"),
+            *(
+                site.auditor.run(
+                    f"SELECT {_DIGEST} FROM public.resident WHERE state IN ('home', 'leaving') GROUP BY bucket"
+                )
+                for site in self.sites.values()
+            ),
         )
-        high = homes[-1].member_id if len(homes) == RANGE else LARGEST
-        residents = await _residents(sites, "member_id > %s AND member_id <= %s", (low, high))
-        doubts += _doubts({row.member_id: row for row in homes}, residents, on)
-        in_transit += sum(_moving(row.state) for rows in residents.values() for row in rows.values())
-        low = high
-    return _violations(await _look_again(sites, hub, on, doubts)), in_transit
+        at_hub = {(row.site, *row[1:]) for row in digests[0] if row.site in self.sites}
+        at_sites = {(name, *row) for name, rows in zip(self.sites, digests[1:], strict=True) for row in rows}
+        return sorted({entry[1] for entry in at_hub ^ at_sites})
+
+    async def _not_at_home(self) -> AsyncIterator[tuple[list[int], int]]:
+        """Everybody who is pending, on the move or gone, by batches, and how many of them are in transit."""
+        for site in self.sites.values():
+            last = 0
+            while True:
+                rows = await site.auditor.run(
+                    f"{_RESIDENT} state <> 'home' AND member_id > %s ORDER BY member_id LIMIT %s", (last, BATCH)
+                )
+                yield [row.member_id for row in rows], sum(row.state != "moved" for row in rows)
+                if len(rows) < BATCH:
+                    break
+                last = rows[-1].member_id
+
+    async def _doubtful(self, where: str, values: list[int]) -> set[int]:
+        return {doubt.member for doubt in await self._doubts(where, values)} if values else set()
+
+    async def _doubts(self, where: str, values: list[int]) -> list[Doubt]:
+        homes, *residents = await asyncio.gather(
+            self.hub.run(f"{_HOME} {where}", (values,)),
+            *(site.auditor.run(f"{_RESIDENT} {where}", (values,)) for site in self.sites.values()),
+        )
+        by_site = {n: {row.member_id: row for row in rows} for n, rows in zip(self.sites, residents, strict=True)}
+        return list(_find_doubts({row.member_id: row for row in homes}, by_site, self.on))
+
+    async def _look_again(self, members: list[int]) -> list[Doubt]:
+        """Only what stays wrong is wrong: somebody may have signed up or moved between two reads."""
+        doubts: list[Doubt] = []
+        for look in range(LOOKS):
+            if members:
+                await asyncio.sleep(0.1 * look)
+                doubts = await self._doubts("member_id = ANY (%s)", members)
+                members = sorted({doubt.member for doubt in doubts})
+        return doubts
 
 
-async def _look_again(sites: Mapping[SiteName, Site], hub: Database, on: datetime, doubts: list[Doubt]) -> list[Doubt]:
-    """Only what stays wrong is wrong: somebody may have signed up or moved between the two reads."""
-    for look in range(LOOKS):
-        if not doubts:
-            break
-        await asyncio.sleep(0.1 * look)
-        members = sorted({doubt.member for doubt in doubts})
-        homes = await hub.run("SELECT member_id, site, epoch FROM home WHERE member_id = ANY (%s)", (members,))
-        residents = await _residents(sites, "member_id = ANY (%s)", (members,))
-        doubts = list(_doubts({row.member_id: row for row in homes}, residents, on))
-    return doubts
-
-
-async def _residents(sites: Mapping[SiteName, Site], where: str, params: tuple[Any, ...]) -> Residents:
-    query = f"SELECT member_id, state, epoch FROM public.resident WHERE {where}"
-    found = await asyncio.gather(*(site.auditor.run(query, params) for site in sites.values()))
-    return {name: {row.member_id: row for row in rows} for name, rows in zip(sites, found, strict=True)}
-
-
-def _doubts(homes: Homes, residents: Residents, on: datetime) -> Iterator[Doubt]:
+def _find_doubts(homes: Homes, residents: Residents, on: datetime) -> Iterator[Doubt]:
     for site, rows in residents.items():
         for member, row in rows.items():
             yield from _doubt_of_resident(site, member, row, homes.get(member), on)
@@ -94,10 +135,6 @@ def _said(home: Any, site: SiteName) -> str:
     if home is None:
         return "knows no such member"
     return "has another epoch" if home.site == site else "has them at another site"
-
-
-def _moving(state: str) -> bool:
-    return state in ("pending", "leaving", "arriving")
 
 
 def _violations(doubts: Iterable[Doubt]) -> list[Violation]:

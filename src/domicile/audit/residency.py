@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from domicile.audit.agreement import compare
+from domicile.audit.agreement import Agreement
 from domicile.audit.catalogue import read_catalogue
 from domicile.audit.report import AuditReport, Violation
 from domicile.audit.rows import count_rows
@@ -31,7 +31,7 @@ async def audit(sites: Mapping[SiteName, Site], hub: Database, on: datetime) -> 
         report.rows_checked += found[0]
         report.violations += found[1]
     try:
-        wrong, report.in_transit = await compare(answering, hub, on)
+        wrong, report.in_transit = await Agreement(answering, hub, on).compare()
         report.violations += wrong
     except Unavailable:
         report.violations.append(_silent("hub"))

@@ -181,8 +181,9 @@ class Members:
         """Finish or undo every sign-up that a crash cut short at this site; how many there were."""
         site = self.router.sites[name]
         pending = await site.app.run(
-            "SELECT r.member_id, array_agg(c.kind) AS kinds, array_agg(c.digest) AS digests, min(c.token) AS token"
-            " FROM resident r JOIN name_claim c USING (member_id) WHERE r.state = 'pending' GROUP BY 1"
+            "SELECT r.member_id, array_agg(c.kind) AS kinds, array_agg(c.digest) AS digests,"
+            " (array_agg(c.token))[1] AS token FROM resident r JOIN name_claim c USING (member_id)"
+            " WHERE r.state = 'pending' GROUP BY 1"
         )
         for row in pending:
             digests = dict(zip(row.kinds, map(bytes, row.digests), strict=True))
