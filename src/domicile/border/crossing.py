@@ -16,21 +16,22 @@ import msgspec
 
 from domicile.border.licence import Desk, Licence, View, mask
 from domicile.border.persons import PERSONS, read_person
-from domicile.border.safeguards import ON_FILE, STAMP, in_force
-from domicile.database import array
+from domicile.border.safeguards import STAMP, in_force, list_safeguards
+from domicile.database import Row, array
 from domicile.errors import Unavailable
 from domicile.ids import Country, MemberId, SiteName, country_of_site
 from domicile.law.compiled import Law
 from domicile.law.facts import Act, Operator, Person
 from domicile.law.policy import Policy
 from domicile.placement.directory import Home
-from domicile.placement.routing import Clock, Router, SiteReader
+from domicile.placement.routing import Clock, Router, SiteReader, Snapshot, asked_for
 from domicile.transport.exchange import Exchange, decode, encode
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 R = TypeVar("R", bound=msgspec.Struct)
 
 PATIENCE_S = 3.0
+FEW = 100  # members whose legal facts are worth fetching before it is known whose items there are
 
 
 class Ask(msgspec.Struct, array_like=True):
@@ -177,52 +178,72 @@ class Door:
         self, site: SiteName, view: View[Q, R], question: Q, members: Mapping[MemberId, int]
     ) -> tuple[list[R], list[MemberId], int]:
         """The reader's own site: the same view, and no border to cross."""
-        async with self.router.read_at(site, members) as (reader, residents):
-            items = await view.fetch(reader, residents, question)
-            gone = await residents.gone()
-        return _of_residents(view, items, gone), list(gone), 0
+        snapshot = await self.router.rows_at(site, members, view.query(question, asked_for(members)))
+        items = await self._items(site, view, members, snapshot)
+        return items, list(snapshot.gone), 0
 
     async def _serve(self, site: SiteName, ask: Ask) -> Answer:
         """The home site's side: read, decide for each item, take out what may not cross, and only then answer."""
         view = self._views[ask.view]
         question = decode(bytes(ask.question), view.question)
         members = dict(zip(ask.members, ask.epochs, strict=True))
+        asked = asked_for(members)
+        query = view.query(question, asked)
+        if 0 < len(members) <= FEW:
+            snapshot = await self.router.rows_at(site, members, query, (PERSONS, asked))
+            persons = snapshot.rows[1]
+        else:
+            snapshot = await self.router.rows_at(site, members, query)
+            owners = {view.subject(view.read(row, Country("")))[0] for row in snapshot.rows[0]}
+            persons = (await self.router.rows_at(site, {}, (PERSONS, {"members": array(owners)}))).rows[0]
+        items = await self._items(site, view, members, snapshot)
+        answer = Answer([], list(snapshot.gone), 0)
+        if items:
+            await self._license(site, view, ask, items, persons, answer)
+        return answer
+
+    async def _license(
+        self, site: SiteName, view: View[Any, R], ask: Ask, items: list[R], persons: list[Row], answer: Answer
+    ) -> None:
+        """Put into the answer what the licences let through."""
         importer = country_of_site(ask.importer)
-        async with self.router.read_at(site, members) as (reader, residents):
-            found = await view.fetch(reader, residents, question)
-            gone = await residents.gone()
-            items = _of_residents(view, found, gone)
-            subjects = [view.subject(item) for item in items]
-            owners = sorted({owner for owner, _ in subjects})
-            answer = Answer([], list(gone), 0)
-            if not items:
-                return answer
-            persons = await reader.fetch(PERSONS, (array(owners),))
-            desk = await self._desk(reader, persons[0].papers)
         known = {MemberId(row.member_id): read_person(row) for row in persons}
-        for item, (owner, audience) in zip(items, subjects, strict=True):
+        desk = await self._desk(site, persons[0].papers)
+        for item in items:
+            owner, audience = view.subject(item)
             licence = desk.license(known[owner], importer, ask.act, view.sections, audience)
             self.tally[site, desk.on, importer, licence] += 1
             if licence.ids:
                 answer.items.append(msgspec.Raw(encode(mask(item, licence, view.sections))))
             else:
                 answer.refused += 1
-        return answer
+
+    async def _items(
+        self, site: SiteName, view: View[Any, R], members: Mapping[MemberId, int], snapshot: Snapshot
+    ) -> list[R]:
+        """The items of a snapshot, without those of members who are not at home: their rows here, if any, are old."""
+        country = country_of_site(site)
+        items = [view.read(row, country) for row in snapshot.rows[0]]
+        if snapshot.gone:
+            items = [item for item in items if view.subject(item)[0] not in snapshot.gone]
+        if view.finish is None or view.unfinished is None or not any(map(view.unfinished, items)):
+            return items
+        async with self.router.read_at(site, members) as (reader, gone):
+            return await view.finish(reader, [item for item in items if view.subject(item)[0] not in gone])
 
     async def desk_at(self, reader: SiteReader) -> Desk:
         """The desk of the reader's site, as it stands in the database now."""
-        return await self._desk(reader, await reader.value(f"SELECT {STAMP}"))
+        return await self._desk(reader.site.name, await reader.value(f"SELECT {STAMP}"))
 
-    async def _desk(self, reader: SiteReader, papers: object) -> Desk:
-        """The desk in memory if no paper has changed since, in this reader's snapshot; else a new one."""
-        site = reader.site.name
+    async def _desk(self, site: SiteName, papers: object) -> Desk:
+        """The desk in memory if no paper has changed since; else a new one."""
         today = self.clock().date()
         known = self._desks.get(site)
         if known is not None and known[0] == papers and known[1].on == today:
             return known[1]
         country = country_of_site(site)
         operator = Operator(
-            safeguards=in_force(await reader.fetch(ON_FILE), today),
+            safeguards=in_force(await list_safeguards(self.router.sites[site].app), today),
             persons_since_january=((country, await self._persons_at(site)),),
             policy=self.policy.name,
         )
@@ -259,11 +280,6 @@ class Door:
             return True
         licence = (await self.desk_at(reader)).license(person, importer, Act.COPY, {}, "none")
         return licence.ids
-
-
-def _of_residents(view: View[Any, R], items: list[R], gone: frozenset[MemberId]) -> list[R]:
-    """Nothing of members who are not at home: their rows here, if any, are old."""
-    return [item for item in items if view.subject(item)[0] not in gone] if gone else items
 
 
 def _by_site(members: Mapping[MemberId, Home]) -> dict[SiteName, dict[MemberId, int]]:

@@ -12,13 +12,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from domicile.database import Row
 from domicile.ids import Country, MemberId
 from domicile.law.compiled import LawOn
 from domicile.law.decision import Decision
 from domicile.law.facts import Act, Audience, Crossing, Operator, Person
 from domicile.law.policy import Policy
 from domicile.law.transfer import decide_crossing
-from domicile.placement.routing import Residents, SiteReader
+from domicile.placement.routing import Asked, SiteReader
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 R = TypeVar("R", bound=msgspec.Struct)
@@ -29,21 +30,30 @@ CLOSED_CONTENT = "user.content.private"
 MOST_ISSUED = 100_000
 
 
+Query = tuple[str, dict[str, Any]]
+"""A statement and its values."""
+
+
 @dataclass(frozen=True)
 class View(Generic[Q, R]):
     """A kind of thing that may cross: what is asked, what is answered, and what is personal in it.
 
-    `fetch` reads items at the home site. `subject` says whose an item is and for which audience. `sections` names the
-    item's optional parts and the categories in each; content in a section counts as open or closed by its audience.
-    An item without its sections still carries opaque ids, a field like any other.
+    `query` turns a question into the home site's statement, given the parameters for the members asked for (see
+    `routing.AT_HOME`); `read` makes an item of a row. `subject` says whose an item is and for which audience.
+    `sections` names the item's optional parts and the categories in each; `user.content` counts as open or closed by
+    the audience. An item without its sections still carries opaque ids, a field like any other. Items that are
+    `unfinished` (sealed words, files) are completed by `finish`, at home too.
     """
 
     name: str
     question: type[Q]
     item: type[R]
-    fetch: Callable[[SiteReader, Residents, Q], Awaitable[list[R]]]
+    query: Callable[[Q, Asked], Query]
+    read: Callable[[Row, Country], R]
     subject: Callable[[R], tuple[MemberId, Audience]]
     sections: Mapping[str, tuple[str, ...]]
+    unfinished: Callable[[R], bool] | None = None
+    finish: Callable[[SiteReader, list[R]], Awaitable[list[R]]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

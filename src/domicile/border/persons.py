@@ -15,13 +15,13 @@ SELECT asked.member_id, {STAMP} AS papers,
      FROM claim c WHERE c.member_id = asked.member_id) AS claims,
   (SELECT array_agg(DISTINCT c.kind) FROM consent c
      WHERE c.member_id = asked.member_id AND c.withdrawn_at IS NULL) AS consents
-FROM unnest(%s::bigint[]) AS asked (member_id)
+FROM unnest(%(members)s::bigint[]) AS asked (member_id)
 """
 
 
 async def find_persons(reader: SiteReader, members: Iterable[MemberId]) -> dict[MemberId, Person]:
     """The legal facts of members at home here."""
-    rows = await reader.fetch(PERSONS, (array(set(members)),))
+    rows = await reader.fetch(PERSONS, {"members": array(set(members))})
     return {MemberId(row.member_id): read_person(row) for row in rows}
 
 

@@ -117,20 +117,12 @@ class Access:
         if text.startswith("app."):
             return self._check_app_token(text)
         member, digest = _parse_secret(text)
-
-        async def read(reader: SiteReader) -> Grant | None:
-            row = await reader.one(
-                "SELECT client_id, scopes, created_at FROM token WHERE member_id = %s AND digest = %s", (member, digest)
-            )
-            return Grant(member, row.client_id, frozenset(row.scopes.split()), row.created_at) if row else None
-
+        query = "SELECT client_id, scopes, created_at FROM token WHERE member_id = %s AND digest = %s"
         try:
-            grant = await self.router.read(member, read)
-        except NotFound:
-            grant = None
-        if grant is None:
-            raise NotAuthenticated("no such token")
-        return grant
+            ((found,),) = await self.router.rows(member, (query, (member, digest)))
+        except (NotFound, ValueError):
+            raise NotAuthenticated("no such token") from None
+        return Grant(member, found.client_id, frozenset(found.scopes.split()), found.created_at)
 
     async def revoke_token(self, text: str) -> None:
         """Forget a token; an unknown one is no error (RFC 7009 section 2.2)."""

@@ -73,6 +73,14 @@ class Body(msgspec.Struct, array_like=True):
     pictures: list[Picture]
 
 
+class DirectWords(msgspec.Struct):
+    """What is sealed of a direct post."""
+
+    content: str
+    source: str
+    spoiler: str
+
+
 class PostKey(msgspec.Struct, array_like=True):
     """A post's opaque ids: enough to choose a page. `closed` and `boost_of` as in PostItem."""
 
@@ -105,6 +113,18 @@ class PostItem(msgspec.Struct, array_like=True):
     @property
     def id(self) -> PostId:
         return PostId(self.snowflake, self.author)
+
+
+class ReplyItem(msgspec.Struct, array_like=True):
+    author: MemberId
+    parent: Snowflake
+    reply: tuple[Snowflake, MemberId]
+
+
+class RelationItem(msgspec.Struct, array_like=True):
+    member: MemberId
+    other: MemberId
+    version: int
 
 
 def audience_of(visibility: int) -> Audience:

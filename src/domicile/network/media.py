@@ -17,13 +17,14 @@ import msgspec
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from domicile.border.crossing import Door
-from domicile.border.licence import View
+from domicile.border.licence import Query, View
+from domicile.database import Row
 from domicile.errors import InvalidInput, NotFound, Unavailable
-from domicile.ids import MemberId, SiteName, next_snowflake
+from domicile.ids import Country, MemberId, SiteName, next_snowflake
 from domicile.law.facts import Audience
 from domicile.network.items import CONTENT, Picture, audience_of
 from domicile.network.names import clean_text
-from domicile.placement.routing import Residents, Router, SiteReader, SiteWriter
+from domicile.placement.routing import Asked, Router, SiteReader, SiteWriter
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 LARGEST = (1920, 1920)
@@ -44,6 +45,7 @@ class FileItem(msgspec.Struct, array_like=True):
     member: MemberId
     visibility: int
     mime: str
+    digest: str
     content: bytes | None
 
 
@@ -203,24 +205,35 @@ def _store(root: Path, member: MemberId, picture: Encoded) -> None:
     draft.replace(file)
 
 
-async def _fetch_file(reader: SiteReader, residents: Residents, asked: FileAsked) -> list[FileItem]:
-    member: MemberId = next(iter(residents.asked))
-    row = await reader.one(
-        "SELECT m.mime, coalesce(p.visibility, 0) AS visibility FROM media m"
-        " LEFT JOIN post p ON p.author_id = m.member_id AND p.post_id = m.post_id"
-        " WHERE m.member_id = %(member)s AND %(digest)s IN (m.digest, m.preview)"
-        " UNION ALL SELECT NULL, 0 FROM account WHERE member_id = %(member)s AND %(digest)s IN (avatar, header)"
-        " LIMIT 1",
-        {"member": member, "digest": asked.digest},
-    )
-    if row is None:
-        return []
-    file = media_file(reader.site.media, member, asked.digest)
-    try:
-        content = await asyncio.to_thread(file.read_bytes)
-    except FileNotFoundError:
-        return []
-    return [FileItem(member, row.visibility, row.mime or _sniff(content), content)]
+_FILE = """
+SELECT asked.member_id, m.mime, coalesce(p.visibility, 0) AS visibility, %(digest)s AS digest
+FROM unnest(%(members)s::bigint[]) AS asked (member_id) CROSS JOIN LATERAL (
+  SELECT mime, post_id FROM media WHERE member_id = asked.member_id AND %(digest)s IN (digest, preview)
+  UNION ALL SELECT NULL, NULL FROM account WHERE member_id = asked.member_id AND %(digest)s IN (avatar, header)
+  LIMIT 1) m
+LEFT JOIN post p ON p.author_id = asked.member_id AND p.post_id = m.post_id
+"""
+
+
+def _file(asked: FileAsked, residents: Asked) -> Query:
+    return _FILE, residents | {"digest": asked.digest}
+
+
+def _read_file(row: Row, country: Country) -> FileItem:
+    return FileItem(MemberId(row.member_id), row.visibility, row.mime or "", row.digest, None)
+
+
+async def _load(reader: SiteReader, items: list[FileItem]) -> list[FileItem]:
+    """Read the files from the home site's store; one that is missing there is no item."""
+    found: list[FileItem] = []
+    for item in items:
+        file = media_file(reader.site.media, item.member, item.digest)
+        try:
+            content = await asyncio.to_thread(file.read_bytes)
+        except FileNotFoundError:
+            continue
+        found.append(FileItem(item.member, item.visibility, item.mime or _sniff(content), item.digest, content))
+    return found
 
 
 def _sniff(content: bytes) -> str:
@@ -233,4 +246,14 @@ def _subject(item: FileItem) -> tuple[MemberId, Audience]:
     return item.member, audience_of(item.visibility)
 
 
-FILE = View("file", FileAsked, FileItem, _fetch_file, _subject, {"content": CONTENT})
+FILE = View(
+    "file",
+    FileAsked,
+    FileItem,
+    _file,
+    _read_file,
+    _subject,
+    {"content": CONTENT},
+    lambda item: item.content is None,
+    _load,
+)

@@ -14,12 +14,13 @@ from domicile.border.delivery import Deliverer, post_parcel
 from domicile.errors import InvalidInput, NotFound, NotPermitted, Unavailable
 from domicile.ids import MemberId, PostId, SiteName, Snowflake, next_snowflake
 from domicile.network.formatting import find_mentions, find_tags, to_html
-from domicile.network.items import PostItem
+from domicile.network.items import DirectWords, PostItem
 from domicile.network.members import Members
 from domicile.network.names import clean_text
 from domicile.network.notifications import notify, unnotify
+from domicile.network.questions import ByIds, RepliesAsked
 from domicile.network.schema import DIRECT, PRIVATE, VISIBILITIES
-from domicile.network.views import BY_IDS, REPLIES, ByIds, DirectWords, RepliesAsked
+from domicile.network.views import BY_IDS, REPLIES
 from domicile.placement.routing import Router, SiteWriter
 from domicile.transport.exchange import decode
 

@@ -11,8 +11,9 @@ from domicile.ids import MemberId, SiteName
 from domicile.network.formatting import to_html
 from domicile.network.items import PROFILE_COLUMNS, Profile, ProfileItem, read_profile
 from domicile.network.names import clean_text
+from domicile.network.questions import ProfilesAsked, SearchAsked
 from domicile.network.schema import VISIBILITIES
-from domicile.network.views import PROFILES, SEARCH, ProfilesAsked, SearchAsked
+from domicile.network.views import PROFILES, SEARCH
 from domicile.placement.routing import Router, SiteReader, SiteWriter
 
 MOST_FIELDS = 4

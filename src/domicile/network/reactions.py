@@ -39,6 +39,13 @@ class Marks(msgspec.Struct):
     bookmark: bool = False
 
 
+_MARKS = """
+SELECT r.kind, r.target_author, r.target_post, r.boost FROM unnest(%s::bigint[], %s::bigint[]) AS k (a, p)
+JOIN reaction r ON r.member_id = %s AND r.kind = ANY ('{favourite,boost,bookmark}')
+ AND r.target_author = k.a AND r.target_post = k.p
+"""
+
+
 @dataclass(frozen=True)
 class Reactions:
     router: Router
@@ -120,23 +127,15 @@ class Reactions:
     async def marks(self, member: MemberId, posts: list[PostId]) -> dict[PostId, Marks]:
         """What the member has done with these posts; known at the member's own home."""
         found = {post: Marks() for post in posts}
-
-        async def read(reader: SiteReader) -> None:
-            rows = await reader.fetch(
-                "SELECT r.kind, r.target_author, r.target_post, r.boost"
-                " FROM unnest(%s::bigint[], %s::bigint[]) AS k (a, p)"
-                " JOIN reaction r ON r.member_id = %s AND r.kind = ANY ('{favourite,boost,bookmark}')"
-                "  AND r.target_author = k.a AND r.target_post = k.p",
-                (array(post.author for post in posts), array(post.snowflake for post in posts), member),
-            )
-            for row in rows:
-                marks = found[PostId(row.target_post, row.target_author)]
-                marks.favourite = marks.favourite or row.kind == "favourite"
-                marks.bookmark = marks.bookmark or row.kind == "bookmark"
-                marks.boost = PostId(row.boost, member) if row.boost is not None else marks.boost
-
-        if posts:
-            await self.router.read(member, read)
+        if not posts:
+            return found
+        keys = (array(post.author for post in posts), array(post.snowflake for post in posts), member)
+        (rows,) = await self.router.rows(member, (_MARKS, keys))
+        for row in rows:
+            marks = found[PostId(row.target_post, row.target_author)]
+            marks.favourite = marks.favourite or row.kind == "favourite"
+            marks.bookmark = marks.bookmark or row.kind == "bookmark"
+            marks.boost = PostId(row.boost, member) if row.boost is not None else marks.boost
         return found
 
     async def own(

@@ -9,23 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from domicile.border.crossing import Door, Seen
+from domicile.database import Row
 from domicile.errors import InvalidInput, Unavailable
 from domicile.ids import MemberId, PostId, SiteName
 from domicile.network.items import PostItem, PostKey
 from domicile.network.posts import Posts
-from domicile.network.views import (
-    AUTHORS,
-    EVERYBODYS,
-    NEWEST,
-    RELATIONS,
-    Authors,
-    Bounds,
-    Everybodys,
-    Newest,
-    RelationsAsked,
-)
+from domicile.network.questions import Authors, Bounds, Everybodys, Newest, RelationsAsked
+from domicile.network.views import AUTHORS, EVERYBODYS, NEWEST, RELATIONS
 from domicile.placement.directory import Home
-from domicile.placement.routing import Router, SiteReader
+from domicile.placement.routing import Router
 
 LARGEST_PAGE = 40
 
@@ -50,7 +42,8 @@ class Timelines:
     async def home(self, member: MemberId, bounds: Bounds) -> Page:
         """Posts of those whom the member follows, and their own."""
         at = (await self.router.home_of(member)).site
-        homes, unknown = await self.router.read(member, lambda reader: _followed(reader, member))
+        (followed,) = await self.router.rows(member, (_FOLLOWED, (member,)))
+        homes, unknown = _read_homes(followed)
         lost = False
         if unknown:
             try:
@@ -128,14 +121,15 @@ class Timelines:
         return (await self.router.home_of(reader)).site if reader else self.posts.members.default_site
 
 
-async def _followed(reader: SiteReader, member: MemberId) -> tuple[dict[MemberId, Home], list[MemberId]]:
+_FOLLOWED = """
+SELECT r.site, array_agg(f.target) AS members, array_agg(r.epoch) AS epochs
+FROM follow f LEFT JOIN route r ON r.member_id = f.target
+WHERE f.member_id = %s AND f.state = 'accepted' GROUP BY r.site
+"""
+
+
+def _read_homes(rows: list[Row]) -> tuple[dict[MemberId, Home], list[MemberId]]:
     """Whom the member follows, by home as this site knows it; and those whose home it does not know."""
-    rows = await reader.fetch(
-        "SELECT r.site, array_agg(f.target) AS members, array_agg(r.epoch) AS epochs"
-        " FROM follow f LEFT JOIN route r ON r.member_id = f.target"
-        " WHERE f.member_id = %s AND f.state = 'accepted' GROUP BY r.site",
-        (member,),
-    )
     homes: dict[MemberId, Home] = {}
     unknown: list[MemberId] = []
     for row in rows:

@@ -8,11 +8,12 @@ then asks the hub and tries once more.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from domicile.database import Cursor, Params, Row, Session, array
+from domicile.database import Params, Row, Session, array
 from domicile.errors import Misdirected, NotFound, NotResident, Unavailable
 from domicile.ids import MemberId, SiteName
 from domicile.placement.directory import Directory, FeedEntry, Home
@@ -77,33 +78,19 @@ JOIN resident ON resident.member_id = asked.member_id AND resident.state IN ('ho
 _FIND_RESIDENTS = f"SELECT asked.member_id FROM {AT_HOME}"
 
 
-class Residents:
-    """The members asked for, and who of them is not at home here.
+Asked = dict[str, Any]
+"""The parameters of AT_HOME: `members` and `epochs`."""
 
-    The statement that finds them is the first of the snapshot; its answer travels with the first result.
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one batch of statements read in one snapshot, and who of the members asked for is not at home there.
+
+    Gone are those who moved, are moving in, were never there, or are there under an epoch older than the asker's.
     """
 
-    def __init__(self, asked: Mapping[MemberId, int]) -> None:
-        self.params = {"members": array(asked), "epochs": array(asked.values())}
-        self._asked = asked
-        self._found: Cursor | None = None
-        self._gone: frozenset[MemberId] | None = None
-
-    async def find(self, session: Session) -> None:
-        """Send the statement; its answer is read when somebody asks for it."""
-        self._found = await session.send(_FIND_RESIDENTS, self.params)
-
-    @property
-    def asked(self) -> Collection[MemberId]:
-        return self._asked.keys()
-
-    async def gone(self) -> frozenset[MemberId]:
-        """Who moved, is moving in, was never here, or is here under an epoch older than the asker's."""
-        if self._gone is None:
-            assert self._found is not None  # `find` comes first
-            here = {row.member_id for row in await self._found.fetchall()}
-            self._gone = frozenset(member for member in self._asked if member not in here)
-        return self._gone
+    gone: frozenset[MemberId]
+    rows: list[list[Row]]
 
 
 class Router:
@@ -146,13 +133,10 @@ class Router:
         """Run `fn` with a reader at the member's home."""
 
         async def attempt(home: Home) -> T:
-            async with self._reader(self._site(home), {member: home.epoch}) as (reader, residents):
-                try:
-                    return await fn(reader)
-                finally:
-                    # What was read of somebody who is not at home here is no answer, nor is an error about it.
-                    if await residents.gone():
-                        raise NotResident(f"a member is not at home at {home.site}")
+            async with self.read_at(home.site, {member: home.epoch}) as (reader, gone):
+                if gone:
+                    raise NotResident(f"a member is not at home at {home.site}")
+                return await fn(reader)
 
         return await self._at_home(member, attempt)
 
@@ -179,13 +163,39 @@ class Router:
                 raise NotResident(f"a member is not at home at {name}")
             return await fn(SiteWriter(site, session, self.clock(), member))
 
+    async def rows(self, member: MemberId, *queries: tuple[str, Params | None]) -> list[list[Row]]:
+        """`read` for statements that do not depend on each other: all of them in one round trip."""
+
+        async def attempt(home: Home) -> list[list[Row]]:
+            snapshot = await self.rows_at(home.site, {member: home.epoch}, *queries)
+            if snapshot.gone:
+                raise NotResident(f"a member is not at home at {home.site}")
+            return snapshot.rows
+
+        return await self._at_home(member, attempt)
+
+    async def rows_at(
+        self, name: SiteName, members: Mapping[MemberId, int], *queries: tuple[str, Params | None]
+    ) -> Snapshot:
+        """Statements at a site about many members (member -> epoch the asker knows), in one round trip."""
+        async with self._site(Home(name, 1)).reader.snapshot() as session:
+            residents = await session.send(_FIND_RESIDENTS, asked_for(members))
+            cursors = [await session.send(query, params) for query, params in queries]
+        here = {row.member_id for row in await residents.fetchall()}
+        gone = frozenset(member for member in members if member not in here)
+        return Snapshot(gone, [await cursor.fetchall() for cursor in cursors])
+
     @contextlib.asynccontextmanager
     async def read_at(
         self, name: SiteName, members: Mapping[MemberId, int]
-    ) -> AsyncIterator[tuple[SiteReader, Residents]]:
-        """A reader at a site for many members at once (member -> epoch the asker knows), and who of them is there."""
-        async with self._reader(self._site(Home(name, 1)), members) as pair:
-            yield pair
+    ) -> AsyncIterator[tuple[SiteReader, frozenset[MemberId]]]:
+        """A reader at a site for many members at once, and who of them is not at home there."""
+        site = self._site(Home(name, 1))
+        async with site.reader.snapshot() as session:
+            found = await session.fetch(_FIND_RESIDENTS, asked_for(members)) if members else []
+            here = {row.member_id for row in found}
+            gone = frozenset(member for member in members if member not in here)
+            yield SiteReader(site, session, self.clock()), gone
 
     async def apply_feed(self, name: SiteName) -> int:
         """Bring a site's read copy of the directory up to date; how many entries were new."""
@@ -266,12 +276,10 @@ class Router:
             self._hints.clear()
         self._hints[member] = home
 
-    @contextlib.asynccontextmanager
-    async def _reader(self, site: Site, members: Mapping[MemberId, int]) -> AsyncIterator[tuple[SiteReader, Residents]]:
-        async with site.reader.snapshot() as session:
-            residents = Residents(members)
-            await residents.find(session)
-            yield SiteReader(site, session, self.clock()), residents
+
+def asked_for(members: Mapping[MemberId, int]) -> Asked:
+    """The parameters of AT_HOME for these members and the epochs known of them."""
+    return {"members": array(members), "epochs": array(members.values())}
 
 
 async def _apply(session: Session, entry: FeedEntry) -> None:

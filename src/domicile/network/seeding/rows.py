@@ -12,12 +12,12 @@ import msgspec
 from domicile.ids import SiteName, milliseconds, moment_of
 from domicile.law.facts import PUBLICATION, Basis
 from domicile.network.formatting import find_tags, to_html
+from domicile.network.items import DirectWords
 from domicile.network.members import WORDING
 from domicile.network.schema import DIRECT, PRIVATE
 from domicile.network.seeding.chatter import Chatter, Mark, Said
 from domicile.network.seeding.graph import Graph
 from domicile.network.seeding.people import Person
-from domicile.network.views import DirectWords
 
 Values = tuple[Any, ...]
 

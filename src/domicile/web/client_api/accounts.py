@@ -4,7 +4,7 @@ import msgspec
 
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, parse_member_id
-from domicile.network.views import Authors
+from domicile.network.questions import Authors
 from domicile.web.client_api.endpoint import Call, Reply, endpoint
 from domicile.web.client_api.pages import (
     LARGEST_ACCOUNT_PAGE,

@@ -152,8 +152,12 @@ def endpoint(
             state = request.app.state
             domicile: Domicile = state.domicile
             token = bearer(request)
-            left = state.limits.spend("requests", request, token)
-            grant = await declared.let_in(request, domicile, token)
+            try:
+                grant = await declared.let_in(request, domicile, token)
+            except NotAuthenticated:
+                state.limits.spend("requests", request)  # made-up tokens count for the address they come from
+                raise
+            left = state.limits.spend("requests", request, token if grant else None)
             arguments = await declared.arguments(request, domicile)
             reply = await handler(Call(domicile, request, grant, state.limits), *arguments)
             return _response(reply, left)

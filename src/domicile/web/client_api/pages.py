@@ -8,9 +8,9 @@ import msgspec
 from domicile.errors import InvalidInput
 from domicile.ids import MemberId, PostId, parse_bound, parse_number
 from domicile.network.items import PostItem
+from domicile.network.questions import Bounds
 from domicile.network.reactions import Marks
 from domicile.network.timelines import Page, make_bounds
-from domicile.network.views import Bounds
 from domicile.web.bodies import parse_pairs
 from domicile.web.client_api.endpoint import LARGEST_NUMBER, Call, Reply
 from domicile.web.client_api.shapes import AccountShape, Shaper, StatusShape

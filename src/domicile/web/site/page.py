@@ -13,8 +13,8 @@ from litestar.response import Redirect
 from domicile.errors import NotAuthenticated, NotPermitted
 from domicile.ids import MemberId, PostId, SiteName, Snowflake, moment_of, parse_bound
 from domicile.network.items import PostItem, Profile
+from domicile.network.questions import Bounds
 from domicile.network.timelines import make_bounds
-from domicile.network.views import Bounds
 from domicile.web.bodies import Upload, Values, read_values
 from domicile.web.client_api.shapes import file_claim
 from domicile.web.limits import Kind, Limits

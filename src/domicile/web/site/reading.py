@@ -10,8 +10,8 @@ from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, parse_post_id
 from domicile.network.follows import Relation
 from domicile.network.posts import Draft
+from domicile.network.questions import Authors
 from domicile.network.timelines import Page as Posts
-from domicile.network.views import Authors
 from domicile.web.site.page import AnyRequest, Form, Page, open_page, redirect
 from domicile.web.site.session import own_path
 
