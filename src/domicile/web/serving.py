@@ -13,7 +13,15 @@ from domicile.wiring import Domicile
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own: the command line has them."""
+    """uvicorn without signal handlers of its own: the command line has them. `up` is set once it answers."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
 
     @contextlib.contextmanager
     def capture_signals(self):  # type: ignore[no-untyped-def]
@@ -39,16 +47,20 @@ async def serve(domicile: Domicile, stop: asyncio.Event, ready: Callable[[], Non
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.02)
+        await _first(serving, server.up)
         if not serving.done():
             ready()
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        await _first(serving, stop)
     finally:
         server.should_exit = True
         await serving
+
+
+async def _first(serving: asyncio.Task[None], event: asyncio.Event) -> None:
+    """Wait until the event is set, or the server has ended by itself."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
 
 
 def _listen(host: str, port: int) -> socket.socket:
