@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/timeline.py [--members 5100]
 
-Prints, at 44, 500 and 5,000 followees: requests a second and p50/p99 of the engine (four sites, border, licences), of the
+Prints, at 44, 500 and 5,000 followees: pages a second and p50/p99 of the engine (four sites, border, licences), of the
 limit, their ratio, and the border's share: the part of the time that goes into licences, masking and serialising.
+At 44 also over HTTP: requests a second of GET /api/v1/timelines/home, from a client in a process of its own.
 """
 
 import argparse
@@ -30,11 +31,12 @@ from domicile.network.timelines import make_bounds
 from domicile.placement.embedded import discard
 from domicile.placement.fence import site_ddl
 from domicile.placement.sites import superuser_conninfo
+from domicile.web.serving import serve
 from domicile.wiring import Domicile, open_domicile
 
 ONE = """
-SELECT p.author_id, p.post_id, p.visibility, p.content, p.source, p.spoiler, p.sensitive, p.language, p.client, p.edited_at,
-  p.replies, p.boosts, p.favourites, p.reply_author, p.reply_post, p.boost_author, p.boost_post,
+SELECT p.author_id, p.post_id, p.visibility, p.content, p.source, p.spoiler, p.sensitive, p.language, p.client,
+  p.edited_at, p.replies, p.boosts, p.favourites, p.reply_author, p.reply_post, p.boost_author, p.boost_post,
   (SELECT array_agg(m.mentioned || ':' || m.handle) FROM post_mention m
      WHERE m.author_id = p.author_id AND m.post_id = p.post_id) AS mentions,
   (SELECT array_agg(g.tag) FROM post_tag g WHERE g.author_id = p.author_id AND g.post_id = p.post_id) AS tags,
@@ -52,7 +54,7 @@ TABLES = ("account", "tally", "post", "post_mention", "post_tag", "media", "foll
 
 async def main(members: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        config = load_config(environment={}, data=Path(folder) / "data")
+        config = load_config(environment={}, data=Path(folder) / "data", port=8437)
         try:
             async with open_domicile(config) as domicile:
                 await file_demo_safeguards(domicile.sites, domicile.clock)
@@ -74,6 +76,7 @@ async def compare(domicile: Domicile, members: int) -> None:
     for count, reader in readers.items():
         await print_ratio(domicile, one, count, reader)
     await one.close()
+    await print_requests(domicile, readers[44])
 
 
 async def make_reader(domicile: Domicile, everybody: list[int], count: int) -> MemberId:
@@ -134,11 +137,57 @@ async def print_ratio(domicile: Domicile, one: Database, count: int, reader: Mem
         rate, p50, p99 = await measure(ours, clients, repeat)
         best, best50, best99 = await measure(limit, clients, repeat)
         print(
-            f"{count:5} followees, {clients} client{'s' if clients > 1 else ' '}: {rate:6.0f}/s p50 {p50:6.1f} ms p99 {p99:6.1f} ms"
+            f"{count:5} followees, {clients} at once: {rate:6.0f}/s p50 {p50:6.1f} ms p99 {p99:6.1f} ms"
             f"   one SQL {best:6.0f}/s p50 {best50:6.1f} ms p99 {best99:6.1f} ms   ratio {p50 / best50:5.2f}"
         )
     share = await border_share(ours, 100)
     print(f"{count:5} followees: the border's share of the time is {share:.1%}")
+
+
+async def print_requests(domicile: Domicile, reader: MemberId) -> None:
+    """The whole way: token, timeline, shapes, HTTP; the client runs in another process."""
+    app = await domicile.access.register_app("benchmark", ["urn:ietf:wg:oauth:2.0:oob"], "read", None)
+    token = await domicile.access.new_token(reader, app.client_id, "read")
+    stop, up = asyncio.Event(), asyncio.Event()
+    serving = asyncio.create_task(serve(domicile, stop, up.set))
+    await up.wait()
+    for clients in (1, 8):
+        client = await asyncio.create_subprocess_exec(
+            sys.executable, __file__, "--client", str(domicile.config.port), str(clients), token
+        )
+        await client.wait()
+    stop.set()
+    await serving
+
+
+async def ask_over_http(port: int, clients: int, token: str, total: int = 1600) -> None:
+    """Ask for the home timeline `total` times over kept connections, and print how quickly it came."""
+    request = (
+        f"GET /api/v1/timelines/home?limit=20 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    ).encode()
+    taken: list[float] = []
+
+    async def client(times: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(times):
+            start = time.perf_counter()
+            writer.write(request)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            assert head.startswith(b"http/1.1 200"), head
+            await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
+            taken.append((time.perf_counter() - start) * 1e3)
+        writer.close()
+
+    await client(50)
+    taken.clear()
+    start = time.perf_counter()
+    await asyncio.gather(*(client(total // clients) for _ in range(clients)))
+    seconds = time.perf_counter() - start
+    taken.sort()
+    p50, p99 = taken[len(taken) // 2], taken[int(len(taken) * 0.99)]
+    print(
+        f"   44 followees over HTTP, {clients} at once: {len(taken) / seconds:6.0f} requests/s p50 {p50:6.1f} p99 {p99:6.1f} ms"
+    )
 
 
 async def measure(work: Callable[[], Awaitable[None]], clients: int, repeat: int) -> tuple[float, float, float]:
@@ -188,4 +237,9 @@ async def border_share(work: Callable[[], Awaitable[None]], repeat: int) -> floa
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--members", type=int, default=5100)
-    uvloop.run(main(parser.parse_args().members))
+    parser.add_argument("--client", nargs=3, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.client:
+        uvloop.run(ask_over_http(int(chosen.client[0]), int(chosen.client[1]), chosen.client[2]))
+    else:
+        uvloop.run(main(chosen.members))

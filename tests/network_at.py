@@ -10,7 +10,7 @@ from typing import Any
 from domicile.config import load_config
 from domicile.database import Database
 from domicile.ids import MemberId
-from domicile.network.members import SignUp
+from domicile.network.forms import SignUp
 from domicile.placement.embedded import discard
 from domicile.placement.sites import DATABASE, superuser_conninfo
 from domicile.wiring import Domicile, open_domicile

@@ -8,7 +8,7 @@ import pytest
 from domicile.config import Config, load_config
 from domicile.database import Database, make_conninfo
 from domicile.errors import Misconfigured
-from domicile.network.members import SignUp
+from domicile.network.forms import SignUp
 from domicile.placement.embedded import Embedded, Server, discard
 from domicile.placement.sites import superuser_conninfo
 from domicile.wiring import open_domicile

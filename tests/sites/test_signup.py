@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import subprocess
@@ -21,7 +22,7 @@ CRASHING = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from domicile.config import load_config
-from domicile.network.members import SignUp
+from domicile.network.forms import SignUp
 from domicile.wiring import open_domicile
 
 async def main(folder, handle, country, step):
@@ -164,7 +165,8 @@ async def test_a_crash_on_the_way_to_losing_leaves_nothing_after_the_restart(
 async def crash(domicile: Domicile, handle: str, country: str, step: str) -> None:
     """Sign up in another process, which is killed the moment it has done `step`."""
     command = [sys.executable, "-c", CRASHING, str(domicile.config.data), handle, country, step]
-    process = await asyncio.create_subprocess_exec(*command, env={"PYTHONPATH": str(SOURCE)}, stderr=subprocess.PIPE)
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.PIPE)
     _, said = await process.communicate()
     assert process.returncode == -signal.SIGKILL, said.decode()
 

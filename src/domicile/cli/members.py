@@ -18,7 +18,7 @@ from domicile.cli.output import (
 )
 from domicile.errors import InvalidInput
 from domicile.ids import MemberId, country_of_site
-from domicile.network.members import SignUp
+from domicile.network.forms import SignUp
 from domicile.placement.whereabouts import Whereabouts, find_whereabouts
 from domicile.wiring import Domicile
 

@@ -7,61 +7,33 @@ member; `repair_sign_ups` repeats step 2 with the same token: won, it goes on; l
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-
-import msgspec
-import pycountry
+from datetime import UTC, datetime
 
 from domicile.database import Session
 from domicile.errors import Conflict, InvalidFields, InvalidInput, NotAuthenticated, NotFound, NotResident
 from domicile.ids import Country, MemberId, SiteName, country_of_site, next_snowflake
 from domicile.law.compiled import Law
 from domicile.law.decision import Conflict as LegalConflict
-from domicile.law.facts import PUBLICATION, Basis, Claim, Person
+from domicile.law.facts import Basis, Claim, Person
 from domicile.law.policy import Policy
 from domicile.law.residency import choose_home, lawful_homes
 from domicile.law.signup import decide_signup
-from domicile.network.names import (
-    check_handle,
-    clean_text,
-    email_key,
-    normalize_email,
-    normalize_phone,
-    refuse,
-    skeleton,
+from domicile.network.forms import (
+    FIELD_OF_CLAIM,
+    WORDING,
+    CheckedForm,
+    SignUp,
+    age_on,
+    check_form,
+    parse_country,
+    seal_form,
 )
+from domicile.network.names import clean_text, email_key, refuse, skeleton
 from domicile.network.passwords import check_password_form, hash_password, password_matches
 from domicile.placement.directory import Directory
 from domicile.placement.routing import Clock, Router, SiteReader, SiteWriter
-from domicile.placement.sealing import DataKey, keyed_digest
+from domicile.placement.sealing import keyed_digest
 from domicile.placement.sites import Site, new_token
-
-WORDING = {
-    PUBLICATION: "My public posts and my profile may be shown to an indefinite circle of people,"
-    " also in other countries.",
-    "abroad": "My messages and followers-only posts may be shown to the readers I chose in other countries.",
-    "parental": "A parent or guardian has agreed to this account.",
-}
-
-
-class SignUp(msgspec.Struct, kw_only=True):
-    """What somebody sends to become a member. `country`: whose law applies, as they say; None: nobody said.
-
-    `citizenship` is asked of nobody; it is there for a member who wants that country's law considered too.
-    """
-
-    username: str
-    email: str
-    password: str | None
-    country: str | None = None
-    citizenship: str | None = None
-    consents: list[str] = msgspec.field(default_factory=list)
-    phone: str | None = None
-    birth_date: date | None = None
-    locale: str = "en"
-    display_name: str = ""
-    role: str = "member"
-    show_country: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +170,7 @@ class Members:
         site: Site,
         member: MemberId,
         form: SignUp,
-        checked: "CheckedForm",
+        checked: CheckedForm,
         place: Placement,
         hashed: str | None,
         digests: Mapping[str, bytes],
@@ -222,7 +194,7 @@ class Members:
             )
             await session.execute(
                 "SELECT vault.write_credential(ROW(%s, %s, %s, %s, %s)::vault.credential)",
-                (member, *_sealed(key, checked, form, hashed)),
+                (member, *seal_form(key, checked, form, hashed)),
             )
             await session.execute(
                 "INSERT INTO account (member_id, handle, display_name, language, role, show_country, created_at)"
@@ -240,7 +212,9 @@ class Members:
         if taken:
             await self._delete_pending(site, member)
             self.on_step("undone")
-            raise InvalidFields({_FIELD[kind]: [("ERR_TAKEN", "has already been taken")] for kind in sorted(taken)})
+            raise InvalidFields(
+                {FIELD_OF_CLAIM[kind]: [("ERR_TAKEN", "has already been taken")] for kind in sorted(taken)}
+            )
         async with site.app.transaction() as session:
             done = await session.execute(
                 "UPDATE resident SET state = 'home' WHERE member_id = %s AND state = 'pending'", (member,)
@@ -268,17 +242,17 @@ class Members:
     def _claims(self, form: SignUp, address_country: Country | None) -> frozenset[Claim]:
         """What is declared, else what the address points to, else the country of the site asked: assumed."""
         if form.country is not None:
-            claims = {Claim(_country(form.country), Basis.RESIDENCE)}
+            claims = {Claim(parse_country(form.country), Basis.RESIDENCE)}
         else:
             claims = {Claim(address_country or country_of_site(self.default_site), Basis.RESIDENCE, assumed=True)}
         if form.citizenship:
-            claims.add(Claim(_country(form.citizenship), Basis.CITIZENSHIP))
+            claims.add(Claim(parse_country(form.citizenship), Basis.CITIZENSHIP))
         return frozenset(claims)
 
     def _check_law(self, form: SignUp, place: Placement) -> None:
         """Whether the law lets this person join there, at their age. Raises InvalidFields."""
         today = self.clock().date()
-        age = _age(form.birth_date, today) if form.birth_date else None
+        age = age_on(form.birth_date, today) if form.birth_date else None
         person = Person(place.claims, frozenset(form.consents), age)
         found = decide_signup(person, country_of_site(place.site), self.law.on(today), self.policy)
         if (
@@ -332,74 +306,6 @@ class Members:
             )
 
         await self.router.transact(member, write)
-
-
-_FIELD = {"handle": "username", "email": "email", "phone": "phone"}
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedForm:
-    handle: str
-    email: str | None
-    phone: str | None
-    display_name: str
-    locale: str
-
-
-def check_form(form: SignUp) -> CheckedForm:
-    """The form in its normal forms, or InvalidFields with everything that is wrong at once."""
-    errors: dict[str, list[tuple[str, str]]] = {}
-    values: dict[str, str | None] = {}
-    checks: Sequence[tuple[str, Callable[[], str | None]]] = (
-        ("handle", lambda: check_handle(form.username)),
-        ("email", lambda: normalize_email(form.email)),
-        (
-            "phone",
-            lambda: (
-                normalize_phone(form.phone, _country(form.country) if form.country else None) if form.phone else None
-            ),
-        ),
-        ("name", lambda: clean_text("display_name", form.display_name, 100, lines=False)),
-        ("country", lambda: _country(form.country) if form.country is not None else None),
-        ("citizenship", lambda: _country(form.citizenship, "citizenship") if form.citizenship else None),
-        ("password", lambda: check_password_form(form.password) if form.password is not None else None),
-        ("consents", lambda: _check_consents(form.consents)),
-    )
-    for name, check in checks:
-        try:
-            values[name] = check()
-        except InvalidFields as error:
-            errors.update(error.fields)
-    if errors:
-        raise InvalidFields(errors)
-    locale = form.locale[:8] if form.locale.replace("-", "").isalnum() else "en"
-    return CheckedForm(values["handle"] or "", values["email"], values["phone"], values["name"] or "", locale)
-
-
-def _check_consents(consents: Sequence[str]) -> None:
-    if unknown := [kind for kind in consents if kind not in WORDING]:
-        raise refuse("consents", "ERR_INVALID", f"knows {', '.join(WORDING)}; not {', '.join(unknown)[:60]}")
-
-
-def _country(code: str, field_name: str = "country") -> Country:
-    found = pycountry.countries.get(alpha_2=code.strip().upper()) if len(code.strip()) == 2 else None
-    if found is None:
-        raise refuse(field_name, "ERR_INVALID", "is not a country's code (ISO 3166-1, two letters)")
-    return Country(found.alpha_2)
-
-
-def _age(born: date, today: date) -> int:
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-
-
-def _sealed(key: DataKey, checked: CheckedForm, form: SignUp, hashed: str | None) -> tuple[bytes | None, ...]:
-    born = form.birth_date.isoformat() if form.birth_date else None
-    return (
-        key.seal_text("credential.email", checked.email),
-        key.seal_text("credential.phone", checked.phone),
-        key.seal_text("credential.birth_date", born),
-        key.seal_text("credential.password_hash", hashed),
-    )
 
 
 async def _insert_consents(

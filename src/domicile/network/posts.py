@@ -17,12 +17,11 @@ from domicile.network.formatting import find_mentions, find_tags, to_html
 from domicile.network.items import DirectWords, PostItem
 from domicile.network.members import Members
 from domicile.network.names import clean_text
-from domicile.network.notifications import notify, unnotify
+from domicile.network.post_halves import MentionHalf, ReplyHalf, receive_mention, receive_reply
 from domicile.network.questions import ByIds, RepliesAsked
 from domicile.network.schema import DIRECT, PRIVATE, VISIBILITIES
 from domicile.network.views import BY_IDS, REPLIES
 from domicile.placement.routing import Router, SiteWriter
-from domicile.transport.exchange import decode
 
 MOST_MENTIONS = 50
 MOST_PICTURES = 4
@@ -42,24 +41,6 @@ class Draft(msgspec.Struct, kw_only=True):
     pictures: list[int] = msgspec.field(default_factory=list)
     client: str | None = None
     idempotency_key: str | None = None
-
-
-class MentionHalf(msgspec.Struct, array_like=True):
-    """To somebody a post names: it does, or no longer does."""
-
-    post: int
-    version: int
-    direct: bool
-    removed: bool = False
-
-
-class ReplyHalf(msgspec.Struct, array_like=True):
-    """To the author of the post that is answered."""
-
-    parent: int
-    reply: int
-    version: int
-    removed: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,8 +63,8 @@ class Posts:
 
     def serve(self) -> None:
         """Apply what other homes deliver."""
-        self.deliverer.accept("mention", _receive_mention)
-        self.deliverer.accept("reply", _receive_reply)
+        self.deliverer.accept("mention", receive_mention)
+        self.deliverer.accept("reply", receive_reply)
 
     async def write(self, member: MemberId, draft: Draft) -> PostItem:
         """Post. Raises InvalidFields or InvalidInput, and then nothing is written."""
@@ -361,49 +342,6 @@ async def _attach(writer: SiteWriter, snowflake: Snowflake, pictures: list[int])
         )
         if not done:
             raise InvalidInput("Validation failed: a file is not yours, or is on another post already")
-
-
-async def _receive_mention(writer: SiteWriter, sender: MemberId, body: bytes) -> bytes:
-    half = decode(body, MentionHalf)
-    applied = await writer.execute(
-        "INSERT INTO mention_stub AS s (member_id, author, post_id, direct, version, removed)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (member_id, author, post_id) DO UPDATE"
-        " SET version = EXCLUDED.version, removed = EXCLUDED.removed WHERE s.version < EXCLUDED.version",
-        (writer.member, sender, half.post, half.direct, half.version, half.removed),
-    )
-    post = PostId(Snowflake(half.post), sender)
-    if applied and half.removed:
-        await unnotify(writer, "mention", sender, post)
-    elif applied:
-        await notify(writer, "mention", sender, post)
-    return b""
-
-
-async def _receive_reply(writer: SiteWriter, sender: MemberId, body: bytes) -> bytes:
-    half = decode(body, ReplyHalf)
-    if not await writer.one(
-        "SELECT 1 FROM post WHERE author_id = %s AND post_id = %s FOR UPDATE", (writer.member, half.parent)
-    ):
-        raise NotFound("the post that is answered is gone")
-    known = await writer.one(
-        "SELECT version, removed FROM reply_stub WHERE author_id = %s AND post_id = %s AND reply_author = %s"
-        " AND reply_post = %s",
-        (writer.member, half.parent, sender, half.reply),
-    )
-    if known is not None and known.version >= half.version:
-        return b""
-    await writer.execute(
-        "INSERT INTO reply_stub (author_id, post_id, reply_author, reply_post, version, removed)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (author_id, post_id, reply_author, reply_post)"
-        " DO UPDATE SET version = EXCLUDED.version, removed = EXCLUDED.removed",
-        (writer.member, half.parent, sender, half.reply, half.version, half.removed),
-    )
-    was_there = known is not None and not known.removed
-    await writer.execute(
-        "UPDATE post SET replies = greatest(replies + %s, 0) WHERE author_id = %s AND post_id = %s",
-        (int(not half.removed) - int(was_there), writer.member, half.parent),
-    )
-    return b""
 
 
 def _post_id(key: tuple[Snowflake, MemberId]) -> PostId:

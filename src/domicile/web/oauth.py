@@ -5,36 +5,24 @@ member), then lets Authlib validate, and only then writes. The member's pages ca
 `grant_authorization` and `deny_authorization`; the client calls `issue_token` and `revoke_token`.
 """
 
-import hmac
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 from authlib.common.urls import add_params_to_uri
-from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
-from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, InvalidRequestError, InvalidScopeError
-from authlib.oauth2.rfc6749.grants import (
-    AuthorizationCodeGrant,
-    ClientCredentialsGrant,
-    ResourceOwnerPasswordCredentialsGrant,
-)
-from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import InvalidClientError
 from authlib.oauth2.rfc6749.util import extract_basic_authorization
-from authlib.oauth2.rfc7009 import RevocationEndpoint
-from authlib.oauth2.rfc7636 import CodeChallenge
 
 from domicile.errors import NotAuthenticated, NotFound
 from domicile.ids import MemberId
 from domicile.network.access import App, Code, Grant
-from domicile.web.auth import DEFAULT_SCOPE, SCOPES, allows, normal_scopes
+from domicile.web.auth import SCOPES
 from domicile.web.errors import AuthorizationRefused, OAuthRefused
+from domicile.web.grants import AUTH_METHODS, Client, CodeGrant, Request, Revocation, Server
 from domicile.wiring import Domicile
 
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
-AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
-
-# Authlib insists on https in what it is told. TLS ends before us, and loopback needs none (RFC 8252, section 8.3).
-_ENDPOINT = "https://domicile.invalid/oauth"
 
 T = TypeVar("T")
 
@@ -70,8 +58,8 @@ async def begin_authorization(domicile: Domicile, query: Mapping[str, str]) -> A
     _check_text(query)
     fields = {name: value for name, value in query.items() if name in _FIELDS and value}
     app = await _find_app(domicile, fields.get("client_id"))
-    request = _Request("GET", fields, {})
-    server = _Server(_Client(app, domicile) if app else None)
+    request = Request("GET", fields, {})
+    server = Server(Client(app, domicile) if app else None)
     grant = _decided(lambda: server.get_consent_grant(request))
     assert app is not None  # Authlib has refused an unknown client
     return AuthorizationRequest(
@@ -112,16 +100,16 @@ def deny_authorization(request: AuthorizationRequest) -> str:
 async def issue_token(domicile: Domicile, form: Mapping[str, str], headers: Mapping[str, str]) -> Token:
     """An access token for a code, for the app itself, or (where switched on) for a password. Raises OAuthRefused."""
     _check_text(form)
-    request = _Request("POST", form, headers)
+    request = Request("POST", form, headers)
     client_id, _ = _decided(lambda: extract_basic_authorization(request.headers))
     app = await _find_app(domicile, client_id or form.get("client_id"))
-    server = _Server(_Client(app, domicile) if app else None)
+    server = Server(Client(app, domicile) if app else None)
     _decided(lambda: server.authenticate_client(request, AUTH_METHODS))
     server.code, server.member = await _load(domicile, form)
     grant = _decided(lambda: server.get_token_grant(request))
     _decided(grant.validate_token_request)
     assert app is not None  # Authlib has refused an unknown client
-    if isinstance(grant, AuthorizationCodeGrant):
+    if isinstance(grant, CodeGrant):
         return await new_token(domicile, request.authorization_code.member, app, request.authorization_code.scopes)
     scopes = request.client.get_allowed_scope(form.get("scope"))
     return await new_token(domicile, request.user, app, scopes)
@@ -139,12 +127,12 @@ async def new_token(domicile: Domicile, member: MemberId | None, app: App, scope
 async def revoke_token(domicile: Domicile, form: Mapping[str, str], headers: Mapping[str, str]) -> None:
     """Forget a token (RFC 7009); one that nobody knows is no error, an app's own cannot be revoked."""
     _check_text(form)
-    request = _Request("POST", form, headers)
+    request = Request("POST", form, headers)
     client_id, _ = _decided(lambda: extract_basic_authorization(request.headers))
     app = await _find_app(domicile, client_id or form.get("client_id"))
-    server = _Server(_Client(app, domicile) if app else None)
+    server = Server(Client(app, domicile) if app else None)
     text = form.get("token", "")
-    endpoint = _Revocation(server, await _grant_of(domicile, text))
+    endpoint = Revocation(server, await _grant_of(domicile, text))
     _decided(lambda: endpoint.create_endpoint_response(request))
     if text.startswith("app."):
         raise OAuthRefused("unsupported_token_type", "An app's own token is signed and not stored.", 400)
@@ -231,151 +219,3 @@ def _decided(decide: Callable[[], T]) -> T:
         raise OAuthRefused(error.error, error.description, status) from None
     except ValueError:
         raise OAuthRefused("invalid_request", "The request is malformed.", 400) from None
-
-
-class _Request(OAuth2Request):  # type: ignore[misc]
-    """A request as Authlib wants to see it."""
-
-    def __init__(self, method: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> None:
-        super().__init__(method, _ENDPOINT, headers={"Authorization": headers.get("authorization", "")})
-        self.payload = BasicOAuth2Payload(dict(fields))
-
-    @property
-    def args(self) -> dict[str, str]:
-        return dict(self.payload.data)
-
-    @property
-    def form(self) -> dict[str, str]:
-        return dict(self.payload.data)
-
-
-class _Client(ClientMixin):  # type: ignore[misc]
-    """An app, with the questions that Authlib asks of it."""
-
-    def __init__(self, app: App, domicile: Domicile) -> None:
-        self.app = app
-        self.client_id = app.client_id
-        self._secret = domicile.access.app_secret(app.client_id)
-        self._grants = {"authorization_code", "client_credentials"}
-        if domicile.config.password_grant:
-            self._grants.add("password")
-
-    def get_client_id(self) -> str:
-        return self.client_id
-
-    def get_default_redirect_uri(self) -> str | None:
-        return self.app.redirect_uris[0] if len(self.app.redirect_uris) == 1 else None
-
-    def get_allowed_scope(self, scope: str | None) -> str | None:
-        asked = normal_scopes(scope or DEFAULT_SCOPE)
-        registered = frozenset(self.app.scopes.split())
-        return " ".join(asked) if asked and all(allows(registered, wanted) for wanted in asked) else None
-
-    def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri in self.app.redirect_uris
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        return hmac.compare_digest(self._secret.encode(), client_secret.encode())
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method in AUTH_METHODS
-
-    def check_response_type(self, response_type: str) -> bool:
-        return response_type == "code"
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type in self._grants
-
-
-class _CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
-
-    def query_authorization_code(self, code: str, client: _Client) -> "_LoadedCode | None":
-        loaded = self.server.code
-        return _LoadedCode(loaded) if loaded is not None and loaded.client_id == client.client_id else None
-
-
-class _LoadedCode:
-    """A code as Authlib wants to see it."""
-
-    def __init__(self, code: Code) -> None:
-        self.member = code.member
-        self.scopes = code.scopes
-        self.code_challenge = code.challenge
-        self.code_challenge_method = code.challenge_method
-        self._redirect_uri = code.redirect_uri
-
-    def get_redirect_uri(self) -> str:
-        return self._redirect_uri
-
-
-class _S256(CodeChallenge):  # type: ignore[misc]
-    SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # noqa: RUF012  Authlib's own
-    CODE_CHALLENGE_METHODS = {"S256": CodeChallenge.CODE_CHALLENGE_METHODS["S256"]}  # noqa: RUF012
-
-    def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
-        super().validate_code_challenge(grant, redirect_uri)
-        sent = grant.request.payload.data
-        if sent.get("code_challenge") and not sent.get("code_challenge_method"):
-            raise InvalidRequestError("Missing 'code_challenge_method'")
-
-
-class _AppGrant(ClientCredentialsGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
-
-
-class _PasswordGrant(ResourceOwnerPasswordCredentialsGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
-
-    def authenticate_user(self, username: str, password: str) -> MemberId | None:
-        member: MemberId | None = self.server.member
-        return member
-
-
-class _Revocation(RevocationEndpoint):  # type: ignore[misc]
-    CLIENT_AUTH_METHODS = AUTH_METHODS
-
-    def __init__(self, server: "_Server", grant: Grant | None) -> None:
-        super().__init__(server)
-        self._grant = grant
-        self.token: Grant | None = None
-
-    def query_token(self, token_string: str, token_type_hint: str | None) -> "_LoadedToken | None":
-        return _LoadedToken(self._grant) if self._grant else None
-
-    def revoke_token(self, token: "_LoadedToken", request: OAuth2Request) -> None:
-        self.token = token.grant
-
-
-class _LoadedToken:
-    def __init__(self, grant: Grant) -> None:
-        self.grant = grant
-
-    def check_client(self, client: _Client) -> bool:
-        return self.grant.client_id == client.client_id
-
-
-class _Server(AuthorizationServer):  # type: ignore[misc]
-    """Authlib's server for one request, with what was loaded for it."""
-
-    def __init__(self, client: _Client | None) -> None:
-        super().__init__()
-        self._client = client
-        self.code: Code | None = None
-        self.member: MemberId | None = None
-        self.register_grant(_CodeGrant, [_S256(required=True)])
-        self.register_grant(_AppGrant)
-        self.register_grant(_PasswordGrant)
-
-    def query_client(self, client_id: str) -> _Client | None:
-        return self._client if self._client and self._client.client_id == client_id else None
-
-    def create_oauth2_request(self, request: _Request) -> _Request:
-        return request
-
-    def validate_requested_scope(self, scope: str | None) -> None:
-        if self._client is not None and self._client.get_allowed_scope(scope) is None:
-            raise InvalidScopeError("The requested scope is invalid, unknown, or malformed.")
-
-    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
-        """Nobody listens."""

@@ -12,8 +12,8 @@ import msgspec
 from domicile.ids import SiteName, milliseconds, moment_of
 from domicile.law.facts import PUBLICATION, Basis
 from domicile.network.formatting import find_tags, to_html
+from domicile.network.forms import WORDING
 from domicile.network.items import DirectWords
-from domicile.network.members import WORDING
 from domicile.network.schema import DIRECT, PRIVATE
 from domicile.network.seeding.chatter import Chatter, Mark, Said
 from domicile.network.seeding.graph import Graph

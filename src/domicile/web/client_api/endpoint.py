@@ -7,7 +7,7 @@ The declaration checks the token and its scope, reads query and body into the st
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,7 +15,6 @@ import msgspec
 from litestar import Request
 from litestar.connection import Request as AnyRequest
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.spec import Operation
 from litestar.response import Response
 
 from domicile.errors import NotAuthenticated, NotFound
@@ -23,6 +22,7 @@ from domicile.ids import MemberId, PostId, SiteName, parse_member_id, parse_numb
 from domicile.network.access import Grant
 from domicile.web.auth import bearer, check_grant
 from domicile.web.bodies import convert, query_values, read_values
+from domicile.web.client_api.openapi import documented, security
 from domicile.web.errors import rate_limit_reset
 from domicile.web.limits import Left, Limits
 from domicile.wiring import Domicile
@@ -168,7 +168,7 @@ def endpoint(
             re.sub(r"{(\w+)}", r"{\1:str}", path),
             http_method=method,  # type: ignore[arg-type]
             status_code=200,
-            operation_class=documented(declared, path),
+            operation_class=documented(path, query, body, security(access, scope), upload=upload),
             operation_id=f"{method.lower()}{re.sub(r'[^a-z0-9]+', '_', path)}".rstrip("_"),
             summary=(handler.__doc__ or handler.__name__).split("\n")[0],
             tags=[path.split("/")[3] if path.startswith("/api/") else path.split("/")[1]],
@@ -188,72 +188,3 @@ def _response(reply: Reply, left: Left | None) -> Response[bytes]:
         headers["X-RateLimit-Reset"] = rate_limit_reset(left.reset)
     headers["Cache-Control"] = "private, no-store"
     return Response(_encode(reply.value), status_code=reply.status, media_type="application/json", headers=headers)
-
-
-def documented(declared: Declared, path: str) -> type[Operation]:
-    """The endpoint's operation in the OpenAPI document."""
-
-    @dataclass
-    class Documented(Operation):
-        def __post_init__(self) -> None:
-            self.description = None
-            self.parameters = _path_parameters(path) + (_query_parameters(declared.query) if declared.query else [])
-            self.request_body = _request_body(declared) if declared.body else None  # type: ignore[assignment]
-            self.responses = _RESPONSES  # type: ignore[assignment]
-            self.security = _security(declared)
-
-    return Documented
-
-
-_RESPONSES: Mapping[str, Any] = {
-    "200": {"description": "Done.", "content": {"application/json": {"schema": {}}}},
-    "4XX": {"description": "Refused, and nothing was changed.", "content": {"application/json": {"schema": {}}}},
-    "503": {"description": "Part of the network cannot be reached.", "content": {"application/json": {"schema": {}}}},
-}
-
-
-def _security(declared: Declared) -> list[dict[str, list[str]]]:
-    needed = [{"oauth": [declared.scope] if declared.scope else []}]
-    return {"open": [], "anyone": [{}, *needed]}.get(declared.access, needed)
-
-
-def _path_parameters(path: str) -> list[Any]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)}", path)
-    ]
-
-
-def _query_parameters(query: type[msgspec.Struct]) -> list[Any]:
-    """One parameter a field; a list is written with brackets."""
-    properties = _schema(query).get("properties", {})
-    return [
-        {"name": f"{name}[]" if "array" in str(schema) else name, "in": "query", "schema": schema}
-        for name, schema in properties.items()
-    ]
-
-
-def _request_body(declared: Declared) -> dict[str, Any]:
-    assert declared.body is not None
-    schema = _schema(declared.body)
-    kinds = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"]
-    return {"content": {kind: {"schema": schema} for kind in (kinds[2:] if declared.upload else kinds)}}
-
-
-def _schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """A struct's JSON schema with its references put in place; files are binary strings."""
-    root, components = msgspec.json.schema_components([kind], ref_template="{name}")
-
-    def resolve(node: Any) -> Any:
-        if isinstance(node, dict):
-            if "$ref" in node:
-                return (
-                    {"type": "string", "format": "binary"}
-                    if node["$ref"] == "Upload"
-                    else resolve(components[node["$ref"]])
-                )
-            return {key: resolve(value) for key, value in node.items() if key not in ("title", "default")}
-        return [resolve(item) for item in node] if isinstance(node, list) else node
-
-    found: dict[str, Any] = resolve(root[0])
-    return found

@@ -9,7 +9,7 @@ from domicile.ids import MemberId
 from domicile.web.client_api.accounts import DEFAULT_ACCOUNT_PAGE, ManyIds
 from domicile.web.client_api.endpoint import Call, Nothing, Reply, endpoint
 from domicile.web.client_api.pages import LARGEST_ACCOUNT_PAGE, accounts, clamp
-from domicile.web.client_api.shapes import relationship
+from domicile.web.client_api.shaping import relationship
 
 
 class FollowForm(msgspec.Struct):

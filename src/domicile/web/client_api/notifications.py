@@ -10,7 +10,8 @@ from domicile.network.items import ProfileItem
 from domicile.network.notifications import Notification
 from domicile.web.client_api.endpoint import LARGEST_NUMBER, Call, Nothing, Reply, endpoint
 from domicile.web.client_api.pages import LARGEST_ACCOUNT_PAGE, Paging, links, posts_by_id, shaper
-from domicile.web.client_api.shapes import NotificationShape, Shaper, StatusShape, group
+from domicile.web.client_api.shapes import NotificationShape, StatusShape
+from domicile.web.client_api.shaping import Shaper, group
 
 DEFAULT_NOTIFICATION_PAGE = 40
 MOST_COUNTED = 100

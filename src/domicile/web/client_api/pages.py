@@ -13,7 +13,8 @@ from domicile.network.reactions import Marks
 from domicile.network.timelines import Page, make_bounds
 from domicile.web.bodies import parse_pairs
 from domicile.web.client_api.endpoint import LARGEST_NUMBER, Call, Reply
-from domicile.web.client_api.shapes import AccountShape, Shaper, StatusShape
+from domicile.web.client_api.shapes import AccountShape, StatusShape
+from domicile.web.client_api.shaping import Shaper
 
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 40

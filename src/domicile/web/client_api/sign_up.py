@@ -6,7 +6,7 @@ import msgspec
 
 from domicile.errors import NotPermitted
 from domicile.ids import Country
-from domicile.network.members import SignUp
+from domicile.network.forms import SignUp
 from domicile.network.names import refuse
 from domicile.web.client_api.endpoint import Call, Reply, endpoint
 from domicile.web.limits import address_of, country_of_address

@@ -9,7 +9,7 @@ from domicile.ids import PostId, parse_number, parse_post_id
 from domicile.network.posts import Draft
 from domicile.web.client_api.endpoint import LARGEST_NUMBER, Call, Nothing, Reply, endpoint
 from domicile.web.client_api.pages import boosted, one, posts_by_id, shape_posts, shaper
-from domicile.web.client_api.shapes import edit, with_source
+from domicile.web.client_api.shaping import edit, with_source
 
 MOST_IDS = 40
 LONGEST_CLIENT_NAME = 60

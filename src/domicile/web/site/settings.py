@@ -12,8 +12,8 @@ from domicile.law.decision import Decision
 from domicile.law.explain import who_can_compel
 from domicile.law.facts import Act, Person
 from domicile.law.signup import ConsentAsked, decide_signup
+from domicile.network.forms import WORDING
 from domicile.network.media import AVATAR, HEADER
-from domicile.network.members import WORDING
 from domicile.network.profiles import Own, ProfileChange
 from domicile.web.site.page import AnyRequest, Fields, Form, Page, open_page, redirect
 

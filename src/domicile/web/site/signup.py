@@ -15,7 +15,8 @@ from domicile.ids import Country, country_of_site
 from domicile.law.explain import Compellable, who_can_compel
 from domicile.law.facts import Person
 from domicile.law.signup import ConsentAsked, SignupDecision, decide_signup
-from domicile.network.members import WORDING, Placement, SignUp
+from domicile.network.forms import WORDING, SignUp
+from domicile.network.members import Placement
 from domicile.web.limits import address_of, country_of_address
 from domicile.web.site.page import AnyRequest, Fields, Form, Page, count, open_page, redirect
 from domicile.web.site.session import session_cookie
