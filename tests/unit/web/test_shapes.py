@@ -6,7 +6,8 @@ import msgspec
 
 from domicile.ids import MemberId, SiteName, Snowflake
 from domicile.network.items import Body, PostItem, Profile
-from domicile.web.client_api.shapes import NOT_HERE, Shaper, StatusShape, stamp
+from domicile.web.client_api.shapes import StatusShape, stamp
+from domicile.web.client_api.shaping import NOT_HERE, Shaper
 
 AUTHOR, POST = MemberId(117_657_141_308_866_808), Snowflake(117_657_141_374_580_051)
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789_999, UTC)
