@@ -12,6 +12,7 @@ from domicile.database import Database
 from domicile.ids import MemberId, next_snowflake
 from domicile.network.posts import Draft
 from domicile.wiring import Domicile
+from moving import move_by_hand
 from network_at import MakeMember, superuser
 
 smuggles = pytest.mark.audit_expected_to_fail
@@ -172,3 +173,29 @@ async def test_a_sign_up_is_in_transit_for_an_hour_and_then_it_is_unfinished(dom
         await domicile.sites["de-1"].app.run("DELETE FROM resident WHERE member_id = %s", (pending,))
     assert (now.ok, now.in_transit) == (True, 1)
     assert [(v.kind, v.site, v.sample_ids) for v in later.violations] == [("unfinished", "de-1", (pending,))]
+
+
+@smuggles
+async def test_rows_that_a_move_left_behind_and_a_member_who_never_arrived_are_found(
+    domicile: Domicile, member: MakeMember
+) -> None:
+    russian = await member("RU")
+    site = domicile.sites[domicile.config.site_names[1]]
+    await site.importer.run("UPDATE resident SET state = 'moved' WHERE member_id = %s", (russian,))
+    await domicile.hub.run("UPDATE home SET site = 'us-1', epoch = 2 WHERE member_id = %s", (russian,))
+    try:
+        report = await audited(domicile)
+    finally:
+        await domicile.hub.run("UPDATE home SET site = 'ru-1', epoch = 1 WHERE member_id = %s", (russian,))
+        await site.importer.run("UPDATE resident SET state = 'home' WHERE member_id = %s", (russian,))
+    left_behind = {v.table for v in report.violations if v.kind == "moved" and v.sample_ids == (russian,)}
+    assert {"account", "tally", "vault.credential", "vault.data_key"} <= left_behind
+    assert ("directory", "us-1", "resident", 1) in found(report)
+    assert {v.kind for v in report.violations} == {"moved", "directory"}
+
+
+async def test_who_moves_back_and_forth_is_in_order_everywhere(domicile: Domicile, member: MakeMember) -> None:
+    wanderer = await member("RU")
+    for to in ("us-1", "de-1", "ru-1"):
+        await move_by_hand(domicile, wanderer, to)
+        assert (await audited(domicile)).ok
