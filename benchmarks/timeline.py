@@ -162,9 +162,8 @@ async def print_requests(domicile: Domicile, reader: MemberId) -> None:
 
 async def ask_over_http(port: int, clients: int, token: str, total: int = 1600) -> None:
     """Ask for the home timeline `total` times over kept connections, and print how quickly it came."""
-    request = (
-        f"GET /api/v1/timelines/home?limit=20 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n"
-    ).encode()
+    path = "/api/v1/timelines/home?limit=20"
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     taken: list[float] = []
 
     async def client(times: int) -> None:
@@ -185,9 +184,8 @@ async def ask_over_http(port: int, clients: int, token: str, total: int = 1600) 
     seconds = time.perf_counter() - start
     taken.sort()
     p50, p99 = taken[len(taken) // 2], taken[int(len(taken) * 0.99)]
-    print(
-        f"   44 followees over HTTP, {clients} at once: {len(taken) / seconds:6.0f} requests/s p50 {p50:6.1f} p99 {p99:6.1f} ms"
-    )
+    rate = len(taken) / seconds
+    print(f"   44 followees over HTTP, {clients} at once: {rate:6.0f} requests/s p50 {p50:6.1f} ms p99 {p99:6.1f} ms")
 
 
 async def measure(work: Callable[[], Awaitable[None]], clients: int, repeat: int) -> tuple[float, float, float]:

@@ -1,6 +1,7 @@
 """Every setting, from a TOML file and the environment. The only module that reads the environment.
 
-A setting `limits.requests` of the file is `DOMICILE_LIMITS__REQUESTS` in the environment, which wins.
+A setting `limits.requests` of the file is `DOMICILE_LIMITS__REQUESTS` in the environment, which wins. Lists and tables
+are JSON there: `DOMICILE_SITES='[{"name": "de-1", "isolated": true}]'`; plain lists may be written `de,ru`.
 """
 
 import os
@@ -147,7 +148,16 @@ def _put(settings: dict[str, Any], path: list[str], value: str) -> None:
         if not isinstance(inner, dict):
             raise Misconfigured(f"{PREFIX}{'__'.join(path).upper()}: {part} is not a table of settings")
         settings = inner
-    settings[path[-1]] = value.split(",") if path[-1] == "trusted_proxies" else value
+    settings[path[-1]] = _value(path, value)
+
+
+def _value(path: list[str], value: str) -> Any:
+    if value.startswith(("[", "{")):
+        try:
+            return msgspec.json.decode(value)
+        except msgspec.DecodeError as error:
+            raise Misconfigured(f"{PREFIX}{'__'.join(path).upper()}: not JSON ({error})") from None
+    return value.split(",") if path[-1] == "trusted_proxies" else value
 
 
 def _site_name(text: str) -> str:
