@@ -212,4 +212,5 @@ class Database:
         """One statement in a transaction of its own; its rows, if it has any."""
         async with self._connection() as connection:
             cursor = await connection.execute(query, params, binary=True)
-            return await cursor.fetchall() if cursor.description else []
+            has_rows = cursor.pgresult is not None and cursor.pgresult.nfields > 0
+            return await cursor.fetchall() if has_rows else []

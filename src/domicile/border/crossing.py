@@ -15,9 +15,9 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from domicile.border.licence import Desk, Licence, View, mask
-from domicile.border.persons import PERSONS, read_person
+from domicile.border.persons import FACTS, OWNERS, read_person
 from domicile.border.safeguards import STAMP, in_force, list_safeguards
-from domicile.database import Row, array
+from domicile.database import Row
 from domicile.errors import Unavailable
 from domicile.ids import Country, MemberId, SiteName, country_of_site
 from domicile.law.compiled import Law
@@ -31,7 +31,6 @@ Q = TypeVar("Q", bound=msgspec.Struct)
 R = TypeVar("R", bound=msgspec.Struct)
 
 PATIENCE_S = 3.0
-FEW = 100  # members whose legal facts are worth fetching before it is known whose items there are
 
 
 class Ask(msgspec.Struct, array_like=True):
@@ -178,54 +177,44 @@ class Door:
         self, site: SiteName, view: View[Q, R], question: Q, members: Mapping[MemberId, int]
     ) -> tuple[list[R], list[MemberId], int]:
         """The reader's own site: the same view, and no border to cross."""
-        snapshot = await self.router.rows_at(site, members, view.query(question, asked_for(members)))
-        items = await self._items(site, view, members, snapshot)
-        return items, list(snapshot.gone), 0
+        snapshot = await self.router.rows_at(site, members, *view.query(question, asked_for(members)))
+        items = [item for item, _ in _read_items(site, view, snapshot)]
+        return await self._finish(site, view, members, items), list(snapshot.gone), 0
 
     async def _serve(self, site: SiteName, ask: Ask) -> Answer:
         """The home site's side: read, decide for each item, take out what may not cross, and only then answer."""
         view = self._views[ask.view]
         question = decode(bytes(ask.question), view.question)
         members = dict(zip(ask.members, ask.epochs, strict=True))
-        asked = asked_for(members)
-        query = view.query(question, asked)
-        if 0 < len(members) <= FEW:
-            snapshot = await self.router.rows_at(site, members, query, (PERSONS, asked))
-            persons = snapshot.rows[1]
-        else:
-            snapshot = await self.router.rows_at(site, members, query)
-            owners = {view.subject(view.read(row, Country("")))[0] for row in snapshot.rows[0]}
-            persons = (await self.router.rows_at(site, {}, (PERSONS, {"members": array(owners)}))).rows[0]
-        items = await self._items(site, view, members, snapshot)
+        query = view.query(question, asked_for(members))
+        owners = OWNERS.format(owner=view.owner)
+        snapshot = await self.router.rows_at(site, members, *query, columns=FACTS, joins=owners)
+        read = _read_items(site, view, snapshot)
         answer = Answer([], list(snapshot.gone), 0)
-        if items:
-            await self._license(site, view, ask, items, persons, answer)
+        if read:
+            persons = {view.subject(item)[0]: read_person(row) for item, row in read}
+            items = await self._finish(site, view, members, [item for item, _ in read])
+            self._license(await self._desk(site, read[0][1].papers), view, ask, items, persons, answer)
         return answer
 
-    async def _license(
-        self, site: SiteName, view: View[Any, R], ask: Ask, items: list[R], persons: list[Row], answer: Answer
+    def _license(
+        self, desk: Desk, view: View[Any, R], ask: Ask, items: list[R], persons: dict[MemberId, Person], answer: Answer
     ) -> None:
         """Put into the answer what the licences let through."""
         importer = country_of_site(ask.importer)
-        known = {MemberId(row.member_id): read_person(row) for row in persons}
-        desk = await self._desk(site, persons[0].papers)
         for item in items:
             owner, audience = view.subject(item)
-            licence = desk.license(known[owner], importer, ask.act, view.sections, audience)
-            self.tally[site, desk.on, importer, licence] += 1
+            licence = desk.license(persons[owner], importer, ask.act, view.sections, audience)
+            self.tally[desk.site, desk.on, importer, licence] += 1
             if licence.ids:
                 answer.items.append(msgspec.Raw(encode(mask(item, licence, view.sections))))
             else:
                 answer.refused += 1
 
-    async def _items(
-        self, site: SiteName, view: View[Any, R], members: Mapping[MemberId, int], snapshot: Snapshot
+    async def _finish(
+        self, site: SiteName, view: View[Any, R], members: Mapping[MemberId, int], items: list[R]
     ) -> list[R]:
-        """The items of a snapshot, without those of members who are not at home: their rows here, if any, are old."""
-        country = country_of_site(site)
-        items = [view.read(row, country) for row in snapshot.rows[0]]
-        if snapshot.gone:
-            items = [item for item in items if view.subject(item)[0] not in snapshot.gone]
+        """Complete items that are not whole yet: sealed words, files."""
         if view.finish is None or view.unfinished is None or not any(map(view.unfinished, items)):
             return items
         async with self.router.read_at(site, members) as (reader, gone):
@@ -247,7 +236,7 @@ class Door:
             persons_since_january=((country, await self._persons_at(site)),),
             policy=self.policy.name,
         )
-        desk = Desk(country, today, self.law.on(today), operator, self.policy)
+        desk = Desk(site, country, today, self.law.on(today), operator, self.policy)
         self._desks[site] = (papers, desk)
         return desk
 
@@ -280,6 +269,13 @@ class Door:
             return True
         licence = (await self.desk_at(reader)).license(person, importer, Act.COPY, {}, "none")
         return licence.ids
+
+
+def _read_items(site: SiteName, view: View[Any, R], snapshot: Snapshot) -> list[tuple[R, Row]]:
+    """The items of a snapshot, without those of members who are not at home: their rows here, if any, are old."""
+    country = country_of_site(site)
+    read = [(view.read(row, country), row) for row in snapshot.rows]
+    return [pair for pair in read if view.subject(pair[0])[0] not in snapshot.gone] if snapshot.gone else read
 
 
 def _by_site(members: Mapping[MemberId, Home]) -> dict[SiteName, dict[MemberId, int]]:

@@ -85,4 +85,4 @@ async def _desk_on(door: Door, reader: SiteReader, today: Desk, on: date | None)
     day = on or today.on
     papers = in_force(await reader.fetch(ON_FILE), day)
     operator = Operator(papers, today.operator.persons_since_january, today.operator.designations, today.policy.name)
-    return Desk(today.exporter, day, door.law.on(day), operator, today.policy)
+    return Desk(today.site, today.exporter, day, door.law.on(day), operator, today.policy)

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from domicile.database import Row
-from domicile.ids import Country, MemberId
+from domicile.ids import Country, MemberId, SiteName
 from domicile.law.compiled import LawOn
 from domicile.law.decision import Decision
 from domicile.law.facts import Act, Audience, Crossing, Operator, Person
@@ -39,7 +39,8 @@ class View(Generic[Q, R]):
     """A kind of thing that may cross: what is asked, what is answered, and what is personal in it.
 
     `query` turns a question into the home site's statement, given the parameters for the members asked for (see
-    `routing.AT_HOME`); `read` makes an item of a row. `subject` says whose an item is and for which audience.
+    `routing.AT_HOME`); `read` makes an item of a row, whose owner stands in the column `owner`. `subject` says whose an
+    item is and for which audience.
     `sections` names the item's optional parts and the categories in each; `user.content` counts as open or closed by
     the audience. An item without its sections still carries opaque ids, a field like any other. Items that are
     `unfinished` (sealed words, files) are completed by `finish`, at home too.
@@ -52,6 +53,7 @@ class View(Generic[Q, R]):
     read: Callable[[Row, Country], R]
     subject: Callable[[R], tuple[MemberId, Audience]]
     sections: Mapping[str, tuple[str, ...]]
+    owner: str = "author_id"
     unfinished: Callable[[R], bool] | None = None
     finish: Callable[[SiteReader, list[R]], Awaitable[list[R]]] | None = None
 
@@ -72,6 +74,7 @@ class Desk:
     Licences are remembered, for equal facts give equal licences; a new day or a changed paper makes a new desk.
     """
 
+    site: SiteName
     exporter: Country
     on: date
     law: LawOn

@@ -8,20 +8,23 @@ from domicile.ids import Country, MemberId
 from domicile.law.facts import Basis, Claim, Person
 from domicile.placement.routing import SiteReader
 
-# One row a member. `papers` tells whether the desk still knows the site's safeguards as they are.
-PERSONS = f"""
-SELECT asked.member_id, {STAMP} AS papers,
+# Beside each row of a view, the legal facts of its owner; `papers` tells whether the desk still knows the site's
+# safeguards as they are.
+FACTS = f", facts.claims, facts.consents, {STAMP} AS papers"
+OWNERS = """LEFT JOIN LATERAL (SELECT
   (SELECT array_agg(c.jurisdiction || ':' || c.basis || ':' || c.assumed::int ORDER BY 1)
-     FROM claim c WHERE c.member_id = asked.member_id) AS claims,
+     FROM claim c WHERE c.member_id = v.{owner}) AS claims,
   (SELECT array_agg(DISTINCT c.kind) FROM consent c
-     WHERE c.member_id = asked.member_id AND c.withdrawn_at IS NULL) AS consents
-FROM unnest(%(members)s::bigint[]) AS asked (member_id)
+     WHERE c.member_id = v.{owner} AND c.withdrawn_at IS NULL) AS consents) facts ON true"""
+
+_PERSONS = f"""
+SELECT v.member_id {FACTS} FROM unnest(%(members)s::bigint[]) AS v (member_id) {OWNERS.format(owner="member_id")}
 """
 
 
 async def find_persons(reader: SiteReader, members: Iterable[MemberId]) -> dict[MemberId, Person]:
     """The legal facts of members at home here."""
-    rows = await reader.fetch(PERSONS, {"members": array(set(members))})
+    rows = await reader.fetch(_PERSONS, {"members": array(set(members))})
     return {MemberId(row.member_id): read_person(row) for row in rows}
 
 

@@ -117,9 +117,9 @@ class Access:
         if text.startswith("app."):
             return self._check_app_token(text)
         member, digest = _parse_secret(text)
-        query = "SELECT client_id, scopes, created_at FROM token WHERE member_id = %s AND digest = %s"
+        query = "SELECT client_id, scopes, created_at FROM token WHERE member_id = %(member)s AND digest = %(digest)s"
         try:
-            ((found,),) = await self.router.rows(member, (query, (member, digest)))
+            (found,) = await self.router.rows(member, query, {"member": member, "digest": digest})
         except (NotFound, ValueError):
             raise NotAuthenticated("no such token") from None
         return Grant(member, found.client_id, frozenset(found.scopes.split()), found.created_at)

@@ -254,6 +254,7 @@ FILE = View(
     _read_file,
     _subject,
     {"content": CONTENT},
+    "member_id",
     lambda item: item.content is None,
     _load,
 )

@@ -40,8 +40,9 @@ class Marks(msgspec.Struct):
 
 
 _MARKS = """
-SELECT r.kind, r.target_author, r.target_post, r.boost FROM unnest(%s::bigint[], %s::bigint[]) AS k (a, p)
-JOIN reaction r ON r.member_id = %s AND r.kind = ANY ('{favourite,boost,bookmark}')
+SELECT r.kind, r.target_author, r.target_post, r.boost
+FROM unnest(%(authors)s::bigint[], %(snowflakes)s::bigint[]) AS k (a, p)
+JOIN reaction r ON r.member_id = %(member)s AND r.kind = ANY ('{favourite,boost,bookmark}')
  AND r.target_author = k.a AND r.target_post = k.p
 """
 
@@ -129,9 +130,9 @@ class Reactions:
         found = {post: Marks() for post in posts}
         if not posts:
             return found
-        keys = (array(post.author for post in posts), array(post.snowflake for post in posts), member)
-        (rows,) = await self.router.rows(member, (_MARKS, keys))
-        for row in rows:
+        authors, snowflakes = array(post.author for post in posts), array(post.snowflake for post in posts)
+        keys = {"authors": authors, "snowflakes": snowflakes, "member": member}
+        for row in await self.router.rows(member, _MARKS, keys):
             marks = found[PostId(row.target_post, row.target_author)]
             marks.favourite = marks.favourite or row.kind == "favourite"
             marks.bookmark = marks.bookmark or row.kind == "bookmark"

@@ -42,8 +42,7 @@ class Timelines:
     async def home(self, member: MemberId, bounds: Bounds) -> Page:
         """Posts of those whom the member follows, and their own."""
         at = (await self.router.home_of(member)).site
-        (followed,) = await self.router.rows(member, (_FOLLOWED, (member,)))
-        homes, unknown = _read_homes(followed)
+        homes, unknown = _read_homes(await self.router.rows(member, _FOLLOWED, {"member": member}))
         lost = False
         if unknown:
             try:
@@ -97,7 +96,7 @@ class Timelines:
         at = await self._at(reader)
         asked = RelationsAsked(kind, before, after, limit, post)
         seen = await self.door.look(at, RELATIONS, asked, {member: await self.router.home_of(member)})
-        return [(item.version, item.other) for item in seen.items], seen.complete
+        return sorted(((item.version, item.other) for item in seen.items), reverse=True), seen.complete
 
     async def _page(self, seen: Seen[PostItem], bounds: Bounds, *, reader: MemberId | None, at: SiteName) -> Page:
         """A page of posts that came with their words, and the boosted ones they refer to."""
@@ -124,7 +123,7 @@ class Timelines:
 _FOLLOWED = """
 SELECT r.site, array_agg(f.target) AS members, array_agg(r.epoch) AS epochs
 FROM follow f LEFT JOIN route r ON r.member_id = f.target
-WHERE f.member_id = %s AND f.state = 'accepted' GROUP BY r.site
+WHERE f.member_id = %(member)s AND f.state = 'accepted' GROUP BY r.site
 """
 
 

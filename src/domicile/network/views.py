@@ -288,16 +288,36 @@ def _public(item: ProfileItem) -> tuple[MemberId, Audience]:
 
 
 _POST_SECTIONS = {"body": CONTENT, "profile": PROFILE}
+_PROFILE_SECTIONS = {"profile": PROFILE}
 
 NEWEST = View("newest", Newest, PostKey, _newest, _read_key, lambda key: (key.author, "none"), {})
-BY_IDS = View("posts", ByIds, PostItem, _by_ids, _read_post, _post_subject, _POST_SECTIONS, _is_sealed, _open_direct)
+BY_IDS = View(
+    "posts",
+    ByIds,
+    PostItem,
+    _by_ids,
+    _read_post,
+    _post_subject,
+    _POST_SECTIONS,
+    unfinished=_is_sealed,
+    finish=_open_direct,
+)
 EVERYBODYS = View("public", Everybodys, PostItem, _everybodys, _read_post, _post_subject, _POST_SECTIONS)
 AUTHORS = View("author", Authors, PostItem, _authors, _read_post, _post_subject, _POST_SECTIONS)
-PROFILES = View("profiles", ProfilesAsked, ProfileItem, _profiles, _read_profile_item, _public, {"profile": PROFILE})
-SEARCH = View("search", SearchAsked, ProfileItem, _search, _read_profile_item, _public, {"profile": PROFILE})
+PROFILES = View(
+    "profiles", ProfilesAsked, ProfileItem, _profiles, _read_profile_item, _public, _PROFILE_SECTIONS, "member_id"
+)
+SEARCH = View("search", SearchAsked, ProfileItem, _search, _read_profile_item, _public, _PROFILE_SECTIONS, "member_id")
 REPLIES = View("replies", RepliesAsked, ReplyItem, _replies, _read_reply, lambda item: (item.author, "none"), {})
 RELATIONS = View(
-    "relations", RelationsAsked, RelationItem, _relations, _read_relation, lambda item: (item.member, "none"), {}
+    "relations",
+    RelationsAsked,
+    RelationItem,
+    _relations,
+    _read_relation,
+    lambda item: (item.member, "none"),
+    {},
+    "member_id",
 )
 
 VIEWS: tuple[View[Any, Any], ...] = (NEWEST, BY_IDS, EVERYBODYS, AUTHORS, PROFILES, SEARCH, REPLIES, RELATIONS)

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from domicile.database import Params, Row, Session, array
@@ -75,22 +76,29 @@ JOIN resident ON resident.member_id = asked.member_id AND resident.state IN ('ho
  AND resident.epoch >= asked.epoch"""
 """For queries about the members asked for: those of them who are at home here, under an epoch that is not older."""
 
-_FIND_RESIDENTS = f"SELECT asked.member_id FROM {AT_HOME}"
-
-
 Asked = dict[str, Any]
 """The parameters of AT_HOME: `members` and `epochs`."""
+
+# One statement is one snapshot and one round trip: it answers the query and, beside it, who is not at home. The row of
+# `away` is there even if the query has none, and `found` tells such a row from the query's.
+_IN_ONE = """
+WITH away AS (SELECT array_agg(asked.member_id) AS gone
+  FROM unnest(%(members)s::bigint[], %(epochs)s::int[]) AS asked (member_id, epoch) LEFT JOIN resident
+  ON resident.member_id = asked.member_id AND resident.state IN ('home', 'leaving') AND resident.epoch >= asked.epoch
+  WHERE resident.member_id IS NULL)
+SELECT away.gone, v.* {columns} FROM away LEFT JOIN (SELECT true AS found, q.* FROM ({query}) q) v ON true {joins}
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What one batch of statements read in one snapshot, and who of the members asked for is not at home there.
+    """What one statement read, and who of the members asked for is not at home there.
 
     Gone are those who moved, are moving in, were never there, or are there under an epoch older than the asker's.
     """
 
     gone: frozenset[MemberId]
-    rows: list[list[Row]]
+    rows: list[Row]
 
 
 class Router:
@@ -163,11 +171,11 @@ class Router:
                 raise NotResident(f"a member is not at home at {name}")
             return await fn(SiteWriter(site, session, self.clock(), member))
 
-    async def rows(self, member: MemberId, *queries: tuple[str, Params | None]) -> list[list[Row]]:
-        """`read` for statements that do not depend on each other: all of them in one round trip."""
+    async def rows(self, member: MemberId, query: str, params: dict[str, Any]) -> list[Row]:
+        """`read` for a single statement, in no particular order: one round trip."""
 
-        async def attempt(home: Home) -> list[list[Row]]:
-            snapshot = await self.rows_at(home.site, {member: home.epoch}, *queries)
+        async def attempt(home: Home) -> list[Row]:
+            snapshot = await self.rows_at(home.site, {member: home.epoch}, query, params)
             if snapshot.gone:
                 raise NotResident(f"a member is not at home at {home.site}")
             return snapshot.rows
@@ -175,15 +183,22 @@ class Router:
         return await self._at_home(member, attempt)
 
     async def rows_at(
-        self, name: SiteName, members: Mapping[MemberId, int], *queries: tuple[str, Params | None]
+        self,
+        name: SiteName,
+        members: Mapping[MemberId, int],
+        query: str,
+        params: dict[str, Any],
+        *,
+        columns: str = "",
+        joins: str = "",
     ) -> Snapshot:
-        """Statements at a site about many members (member -> epoch the asker knows), in one round trip."""
-        async with self._site(Home(name, 1)).reader.snapshot() as session:
-            residents = await session.send(_FIND_RESIDENTS, asked_for(members))
-            cursors = [await session.send(query, params) for query, params in queries]
-        here = {row.member_id for row in await residents.fetchall()}
-        gone = frozenset(member for member in members if member not in here)
-        return Snapshot(gone, [await cursor.fetchall() for cursor in cursors])
+        """One statement at a site about many members (member -> epoch the asker knows), in no particular order.
+
+        `columns` and `joins` add to each row `v`.
+        """
+        statement = _in_one(query, columns, joins)
+        rows = await self._site(Home(name, 1)).reader.run(statement, params | asked_for(members))
+        return Snapshot(frozenset(rows[0].gone or ()), [row for row in rows if row.found])
 
     @contextlib.asynccontextmanager
     async def read_at(
@@ -192,7 +207,8 @@ class Router:
         """A reader at a site for many members at once, and who of them is not at home there."""
         site = self._site(Home(name, 1))
         async with site.reader.snapshot() as session:
-            found = await session.fetch(_FIND_RESIDENTS, asked_for(members)) if members else []
+            query = f"SELECT asked.member_id FROM {AT_HOME}"
+            found = await session.fetch(query, asked_for(members)) if members else []
             here = {row.member_id for row in found}
             gone = frozenset(member for member in members if member not in here)
             yield SiteReader(site, session, self.clock()), gone
@@ -275,6 +291,11 @@ class Router:
         if len(self._hints) >= 200_000:
             self._hints.clear()
         self._hints[member] = home
+
+
+@lru_cache(maxsize=1000)
+def _in_one(query: str, columns: str, joins: str) -> str:
+    return _IN_ONE.format(query=query, columns=columns, joins=joins)
 
 
 def asked_for(members: Mapping[MemberId, int]) -> Asked:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import Callable
 
@@ -48,6 +49,9 @@ async def serve(domicile: Domicile, stop: asyncio.Event, ready: Callable[[], Non
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await _first(serving, server.up)
+        # What was loaded at the start stays for good: the collector need not walk it with every request's garbage.
+        gc.collect()
+        gc.freeze()
         if not serving.done():
             ready()
         await _first(serving, stop)
