@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ from domicile.transport.exchange import Exchange
 log = structlog.get_logger("domicile")
 
 TICK_S = 1.0
+STUCK_AFTER = timedelta(minutes=1)
 
 
 def utc_now() -> datetime:
@@ -78,11 +79,12 @@ class Domicile:
     embedded: Embedded | None
 
     async def tick(self) -> None:
-        """The recurring work of every site: hear the hub, deliver what waits, write down what the border counted."""
+        """Recurring work: hear the hub, deliver what waits, finish sign-ups, write down what the border counted."""
         for name in self.sites:
             with contextlib.suppress(Unavailable, TimeoutError):
                 await self.router.apply_feed(name)
                 await self.deliverer.deliver_due(name)
+                await self.members.repair_sign_ups(name, STUCK_AFTER)
         with contextlib.suppress(Unavailable):
             await self.door.write_tally()
 

@@ -6,6 +6,7 @@ is reported as missing, never as empty.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -256,12 +257,13 @@ class Door:
                 verdict = "allowed" if decision.allowed else "refused"
                 lines[site, day, importer, section, verdict, " ".join(decision.rules)[:200]] += items
         for (site, *line), items in lines.items():
-            await self.router.sites[site].app.run(
-                "INSERT INTO crossing_tally VALUES (%s, %s, %s, %s, %s, %s)"
-                " ON CONFLICT (day, importer, section, verdict, rules)"
-                " DO UPDATE SET items = crossing_tally.items + EXCLUDED.items",
-                (*line, items),
-            )
+            with contextlib.suppress(Unavailable):  # a site that is down counts nothing: nobody reads from it either
+                await self.router.sites[site].app.run(
+                    "INSERT INTO crossing_tally VALUES (%s, %s, %s, %s, %s, %s)"
+                    " ON CONFLICT (day, importer, section, verdict, rules)"
+                    " DO UPDATE SET items = crossing_tally.items + EXCLUDED.items",
+                    (*line, items),
+                )
 
     async def decide_ids(self, reader: SiteReader, person: Person, importer: Country) -> bool:
         """May this member's opaque id be kept at a site in `importer`? (A follow, a favourite, a reply.)"""

@@ -127,7 +127,8 @@ def _greet(domicile: Domicile) -> None:
         f"Sign up        {url}/signup      API  {url}/docs",
     ]
     if domicile.config.demo:
-        handles = ", ".join(DEMO_HANDLES.values())
+        here = {site.country for site in domicile.sites.values()}
+        handles = ", ".join(handle for country, handle in DEMO_HANDLES.items() if country in here)
         lines += ["", f"Log in as {handles}", f"Password  {DEMO_PASSWORD}      (demonstration only)"]
     lines += ["", "Where is it?   ./run audit       Why?   ./run law explain demo_de", "Ctrl-C stops everything."]
     err.print(Panel("\n".join(lines), expand=False, border_style="green"), highlight=False)

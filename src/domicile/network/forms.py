@@ -18,7 +18,6 @@ WORDING = {
     PUBLICATION: "My public posts and my profile may be shown to an indefinite circle of people,"
     " also in other countries.",
     "abroad": "My messages and followers-only posts may be shown to the readers I chose in other countries.",
-    "parental": "A parent or guardian has agreed to this account.",
 }
 
 

@@ -7,11 +7,11 @@ member; `repair_sign_ups` repeats step 2 with the same token: won, it goes on; l
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from domicile.database import Session
 from domicile.errors import Conflict, InvalidFields, InvalidInput, NotAuthenticated, NotFound, NotResident
-from domicile.ids import Country, MemberId, SiteName, country_of_site, next_snowflake
+from domicile.ids import SEQUENCE_BITS, Country, MemberId, SiteName, country_of_site, milliseconds, next_snowflake
 from domicile.law.compiled import Law
 from domicile.law.decision import Conflict as LegalConflict
 from domicile.law.facts import Basis, Claim, Person
@@ -149,13 +149,14 @@ class Members:
 
         return await self.router.read(member, read)
 
-    async def repair_sign_ups(self, name: SiteName) -> int:
-        """Finish or undo every sign-up that a crash cut short at this site; how many there were."""
+    async def repair_sign_ups(self, name: SiteName, older_than: timedelta = timedelta(0)) -> int:
+        """Finish or undo every sign-up that a crash or a lost hub cut short at this site; how many there were."""
         site = self.router.sites[name]
         pending = await site.app.run(
             "SELECT r.member_id, array_agg(c.kind) AS kinds, array_agg(c.digest) AS digests,"
             " (array_agg(c.token))[1] AS token FROM resident r JOIN name_claim c USING (member_id)"
-            " WHERE r.state = 'pending' GROUP BY 1"
+            " WHERE r.state = 'pending' AND r.member_id < %s GROUP BY 1",
+            (milliseconds(self.clock() - older_than) + 1 << SEQUENCE_BITS,),
         )
         for row in pending:
             digests = dict(zip(row.kinds, map(bytes, row.digests), strict=True))
@@ -255,12 +256,7 @@ class Members:
         age = age_on(form.birth_date, today) if form.birth_date else None
         person = Person(place.claims, frozenset(form.consents), age)
         found = decide_signup(person, country_of_site(place.site), self.law.on(today), self.policy)
-        if (
-            age is not None
-            and found.minimum_age is not None
-            and age < found.minimum_age
-            and "parental" not in form.consents
-        ):
+        if age is not None and found.minimum_age is not None and age < found.minimum_age:
             raise refuse(
                 "date_of_birth", "ERR_BELOW_LIMIT", f"is below the age of {found.minimum_age} that the law sets"
             )
