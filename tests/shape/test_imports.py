@@ -11,7 +11,7 @@ LINE = (
     "law · ledger · transport | placement | border | relocation · plan · audit | orders | network | web | wiring | cli"
 )
 RANK = {part: place for place, group in enumerate(LINE.split(" | ")) for part in group.split(" · ")}
-EVERYBODYS = {"errors", "ids", "lifecycle", "database"}
+EVERYBODYS = {"errors", "ids", "lifecycle", "database", "logs"}
 SETTINGS_FOR = {"config", "placement.sites", "placement.servers", "web", "wiring", "cli"}
 """Who may know the settings: the others are handed the values they need."""
 TOOLS = {"migrations": RANK["network"] + 0.5}

@@ -38,6 +38,7 @@ from domicile.cli.output import (
     settings,
 )
 from domicile.config import Config
+from domicile.logs import configure_logs
 from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
 from domicile.network.seeding.load import SeedReport, finish_seeding, seed
 from domicile.network.seeding.safeguards import file_demo_safeguards
@@ -63,6 +64,7 @@ GraphOption = Annotated[
 
 def main() -> None:
     """The entry point of `./run` and of `domicile`."""
+    configure_logs()
     app(prog_name="domicile")
 
 

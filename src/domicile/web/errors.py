@@ -1,6 +1,5 @@
 """The one map from Domicile's errors to HTTP."""
 
-import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -12,6 +11,7 @@ from litestar.response import Response
 
 from domicile import errors
 from domicile.errors import DomicileError, InvalidFields, InvalidInput, TooMany
+from domicile.logs import places_of
 
 log = structlog.get_logger("domicile.web")
 
@@ -108,9 +108,7 @@ def answer_http(request: Request, error: HTTPException) -> Response[bytes]:  # t
 
 def answer_unexpected(request: Request, error: Exception) -> Response[bytes]:  # type: ignore[type-arg]
     """500, and a log of the kind of error and the place: no message, no values (rule 10)."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    places = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
-    log.error("unexpected error", error=type(error).__name__, places=places)
+    log.error("unexpected error", error=type(error).__name__, places=places_of(error.__traceback__))
     return json_error(500, {"error": "Something went wrong."}, {})
 
 
