@@ -130,7 +130,8 @@ async def open_domicile(
             for name, site in sites.items():
                 await check_server(name, site.app)
         domicile = _assemble(config, ownership, sites, hub, embedded, overrides)
-        await domicile.repair()
+        if exclusive or (embedded is not None and embedded.owned):
+            await domicile.repair()  # whoever attaches to a running network leaves that to it
         yield domicile
 
 

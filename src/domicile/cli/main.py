@@ -42,6 +42,7 @@ from domicile.logs import configure_logs
 from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
 from domicile.network.seeding.load import SeedReport, finish_seeding, seed
 from domicile.network.seeding.safeguards import file_demo_safeguards
+from domicile.network.size import count_network
 from domicile.web.serving import serve
 from domicile.wiring import Domicile, open_domicile
 
@@ -97,7 +98,7 @@ async def _up(config: Config, seed_members: int) -> None:
         if config.demo:
             await file_demo_safeguards(domicile.sites, domicile.clock)
         await finish_seeding(domicile)
-        if seed_members and not await _members_at(domicile):
+        if seed_members and not (await count_network(domicile.router)).members:
             with progress_bar() as show:
                 await seed(domicile, seed_members, progress=show)
         ticking = asyncio.create_task(domicile.keep_ticking())
@@ -111,11 +112,6 @@ async def _up(config: Config, seed_members: int) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await ticking
             say("Stopping …")
-
-
-async def _members_at(domicile: Domicile) -> int:
-    rows = [await site.app.run("SELECT count(*) AS n FROM resident") for site in domicile.sites.values()]
-    return sum(row[0].n for row in rows)
 
 
 def _greet(domicile: Domicile) -> None:

@@ -8,8 +8,8 @@ from litestar import Response, get
 from domicile.errors import NotFound, Unavailable
 from domicile.ids import Country
 from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
+from domicile.network.size import Size, count_sites
 from domicile.network.timelines import make_bounds
-from domicile.placement.sites import Site
 from domicile.web.site.page import AnyRequest, open_page
 from domicile.web.site.world_map import Place, place_sites
 from domicile.wiring import Domicile
@@ -51,21 +51,14 @@ async def _facts(request: AnyRequest) -> Facts:
 
 
 async def _look(domicile: Domicile) -> Facts:
-    standings = [
-        Standing(place, await _count(domicile.sites.get(place.site))) for place in place_sites(domicile.config.sites)
-    ]
+    sizes = await count_sites(domicile.router)
+    standings = [Standing(place, _in_words(sizes.get(place.site))) for place in place_sites(domicile.config.sites)]
     demo = await _find_demo(domicile) if domicile.config.demo else {}
     return Facts(time.monotonic(), standings, demo)
 
 
-async def _count(site: Site | None) -> str:
-    if site is None:
-        return "not counted here"
-    try:
-        rows = await site.app.run("SELECT count(*) AS n FROM resident WHERE state IN ('home', 'leaving')")
-    except Unavailable:
-        return "does not answer now"
-    return members_in_words(int(rows[0].n))
+def _in_words(size: Size | None) -> str:
+    return "does not answer now" if size is None else members_in_words(size.members)
 
 
 def members_in_words(count: int) -> str:
