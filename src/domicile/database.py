@@ -6,6 +6,8 @@ tables and constraints leave this module, never the message.
 
 import asyncio
 import contextlib
+import select
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -42,6 +44,8 @@ _READING = (
     r"-c default_transaction_isolation=repeatable\ read -c default_transaction_read_only=on"
     r" -c plan_cache_mode=force_generic_plan"
 )
+RESTART_S = 1.0  # how long a request waits for a server that has just gone away
+REST_S = 1.0  # how long nobody asks a server that did not come back
 _LOST = ("08", "57P", "53300", "55P03")  # connection, shutdown and crash, too many connections, lock not available
 
 
@@ -130,6 +134,15 @@ def open_engine(conninfo: str) -> Engine:
     return create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=NullPool)
 
 
+def _has_ended(connection: AsyncConnection[Row]) -> bool:
+    """Whether the server has closed an idle connection: only then is there something to read from it."""
+    if connection.closed:
+        return True
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(poller.poll(0))
+
+
 class Database:
     """A pool of connections to one database under one role. `reading`: each only reads, in snapshots."""
 
@@ -141,6 +154,7 @@ class Database:
         self.conninfo = conninfo
         self._reading = reading
         self._wait_s = wait_s
+        self._resting_until = 0.0
         self._pool: AsyncConnectionPool[AsyncConnection[Row]] = AsyncConnectionPool(
             conninfo,
             min_size=1,
@@ -161,10 +175,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection[Row]]:
         """A connection that answers: one that died while it lay idle is replaced before anybody has used it."""
-        try:
-            connection = await self._pool.getconn()
-        except PoolTimeout as error:
-            raise Unavailable(f"no connection to {self.name} within {self._wait_s} s") from error
+        connection = await self._take()
         try:
             yield connection
         except psycopg.Error as error:
@@ -172,14 +183,28 @@ class Database:
         finally:
             await self._give_back(connection)
 
+    async def _take(self) -> AsyncConnection[Row]:
+        """A connection, waiting a little while the server comes back; not at all if it failed to a moment ago."""
+        if time.monotonic() < self._resting_until:
+            raise Unavailable(f"{self.name} did not answer a moment ago")
+        wait_s = RESTART_S if self._resting_until else self._wait_s
+        try:
+            connection = await self._pool.getconn(timeout=wait_s)
+            while _has_ended(connection):
+                await connection.close()
+                await self._pool.putconn(connection)
+                connection = await self._pool.getconn(timeout=min(RESTART_S, wait_s))
+        except PoolTimeout as error:
+            self._resting_until = time.monotonic() + REST_S
+            raise Unavailable(f"no connection to {self.name}") from error
+        self._resting_until = 0.0
+        return connection
+
     async def _give_back(self, connection: AsyncConnection[Row]) -> None:
         if not connection.closed and connection.info.transaction_status != pq.TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 await connection.rollback()
         await self._pool.putconn(connection)
-        if connection.closed:
-            # The server went away: every idle connection is dead too. Whoever comes next must not meet one of them.
-            await self._pool.check()
 
     @contextlib.asynccontextmanager
     async def transaction(self, begin: str = "BEGIN") -> AsyncIterator[Session]:

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,7 +180,7 @@ class Clusters:
         else:
             pointer.mkdir(mode=0o700, exist_ok=True)
         for scratch in self.home.glob(".new-*"):
-            shutil.rmtree(scratch, ignore_errors=True)
+            _remove_scratch(scratch)
 
     def _claim(self, home: Path) -> None:
         """Refuse a copied data folder, whose link leads to the original's clusters; follow one that was renamed."""
@@ -271,3 +272,12 @@ class Clusters:
         except FileNotFoundError:
             return False
         return len(lines) >= 8 and lines[4] == str(socket_dir) and lines[7].strip() == "ready"
+
+
+def _remove_scratch(scratch: Path) -> None:
+    """Remove what a killed start left. Its initdb may live on for a moment and write into what is being removed."""
+    for _ in range(200):
+        shutil.rmtree(scratch, ignore_errors=True)
+        if not scratch.exists():
+            return
+        time.sleep(0.05)
