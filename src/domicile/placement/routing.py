@@ -316,10 +316,11 @@ async def _apply(session: Session, entry: FeedEntry) -> None:
 
 
 async def wait_for_site(site: Site, seconds: float = 30.0) -> None:
-    """Return when the site's database answers. Raises Unavailable after `seconds`."""
+    """Return when the site's database answers each of its roles. Raises Unavailable after `seconds`."""
     for _ in range(int(seconds / 0.25)):
         with contextlib.suppress(Unavailable):
-            await site.app.run("SELECT 1")
+            for database in (site.app, site.reader, site.auditor):
+                await database.run("SELECT 1")
             return
         await asyncio.sleep(0.25)
     raise Unavailable(f"{site.name} does not answer")
