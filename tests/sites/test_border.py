@@ -12,6 +12,7 @@ from domicile.errors import NotFound, Unavailable
 from domicile.ids import Country, MemberId, SiteName
 from domicile.law.facts import Safeguard
 from domicile.network.posts import Draft
+from domicile.network.questions import Authors
 from domicile.network.timelines import Page, make_bounds
 from domicile.wiring import Domicile
 from moving import move_by_hand
@@ -188,3 +189,19 @@ async def test_who_moves_takes_their_border_along(domicile: Domicile, member: Ma
     with tapped(domicile.exchange) as wire:
         assert (await domicile.posts.show(post.id, reader=reader)).body is not None
     assert not [site for site, channel, body in wire.answered if canary.encode() in body]
+
+
+async def test_a_strangers_look_at_a_profile_names_nobody(domicile: Domicile, member: MakeMember) -> None:
+    author, follower, stranger = await member("US"), await member("DE"), await member("DE")
+    await domicile.follows.follow(follower, author)
+    closed = await domicile.posts.write(author, Draft(text="for my followers", visibility="private"))
+
+    async def look(reader: MemberId) -> tuple[bool, bool]:
+        """Whether the closed post is seen, and whether the reader's id left their site."""
+        with tapped(domicile.exchange) as wire:
+            page = await domicile.timelines.author(author, Authors(make_bounds(20)), reader=reader)
+        packed = reader.to_bytes(8, "big")  # as MessagePack writes a 64-bit number
+        return closed.id in [item.id for item in page.items], any(packed in body for _, _, body in wire.asked)
+
+    assert await look(stranger) == (False, False)
+    assert await look(follower) == (True, True)

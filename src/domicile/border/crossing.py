@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from domicile.border.licence import Desk, Licence, View, mask
-from domicile.border.persons import FACTS, OWNERS, read_person
+from domicile.border.persons import FACTS, OWNERS, find_persons, read_person
 from domicile.border.safeguards import STAMP, in_force, list_safeguards
 from domicile.database import Row
 from domicile.errors import Unavailable
@@ -264,6 +264,20 @@ class Door:
                     " DO UPDATE SET items = crossing_tally.items + EXCLUDED.items",
                     (*line, items),
                 )
+
+    async def may_be_named(self, reader: MemberId, sites: Collection[SiteName]) -> set[SiteName]:
+        """The sites to which this member's home lets their opaque id go, so that a closed post can be asked for."""
+
+        async def decide(home: SiteReader) -> set[SiteName]:
+            person = (await find_persons(home, [reader]))[reader]
+            desk = await self.desk_at(home)
+            return {
+                site
+                for site in sites
+                if site == desk.site or desk.license(person, country_of_site(site), Act.RELAY, {}, "none").ids
+            }
+
+        return await self.router.read(reader, decide)
 
     async def decide_ids(self, reader: SiteReader, person: Person, importer: Country) -> bool:
         """May this member's opaque id be kept at a site in `importer`? (A follow, a favourite, a reply.)"""

@@ -163,6 +163,9 @@ class Posts:
         """
         plain, named = list(posts), list(closed) if reader is not None else []
         homes = await self.router.homes_of(post.author for post in (*plain, *named))
+        if reader is not None and (abroad := {homes[p.author].site for p in named if p.author in homes} - {at}):
+            may = await self.door.may_be_named(reader, abroad) | {at}
+            named = [post for post in named if post.author in homes and homes[post.author].site in may]
 
         def ask(members: Collection[MemberId]) -> ByIds:
             theirs = [(post.snowflake, post.author) for post in named if post.author in members]

@@ -75,11 +75,19 @@ class Timelines:
     async def author(self, author: MemberId, asked: Authors, *, reader: MemberId | None) -> Page:
         """One member's posts, as this reader may see them."""
         at = await self._at(reader)
-        asked.reader = reader or MemberId(0)
-        seen = await self.door.look(at, AUTHORS, asked, {author: await self.router.home_of(author)})
+        home = await self.router.home_of(author)
+        asked.reader = await self._named(reader, author, home.site, at) if reader is not None else MemberId(0)
+        seen = await self.door.look(at, AUTHORS, asked, {author: home})
         if reader is None:
             seen.items = [item for item in seen.items if item.profile is not None and item.profile.published]
         return await self._page(seen, asked.bounds, reader=reader, at=at)
+
+    async def _named(self, reader: MemberId, author: MemberId, site: SiteName, at: SiteName) -> MemberId:
+        """The reader, if this author's followers-only posts may be theirs to see and their id may go there; else 0."""
+        if site == at:
+            return reader
+        follows = await self.router.rows(reader, _FOLLOWS, {"member": reader, "author": author})
+        return reader if follows and await self.door.may_be_named(reader, [site]) else MemberId(0)
 
     async def relations(
         self,
@@ -119,6 +127,8 @@ class Timelines:
     async def _at(self, reader: MemberId | None) -> SiteName:
         return (await self.router.home_of(reader)).site if reader else self.posts.members.default_site
 
+
+_FOLLOWS = "SELECT 1 AS follows FROM follow WHERE member_id = %(member)s AND target = %(author)s AND state = 'accepted'"
 
 _FOLLOWED = """
 SELECT r.site, array_agg(f.target) AS members, array_agg(r.epoch) AS epochs
