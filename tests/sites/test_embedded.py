@@ -217,7 +217,7 @@ def test_a_second_up_is_refused_and_told_which_process_runs_it(running: Embedded
     with pytest.raises(Misconfigured, match=f"Process {os.getpid()} already runs"):
         Embedded.start(data_of(running), NAMES, bindir=bindir, exclusive=True)
     with pytest.raises(Misconfigured, match="running"):
-        discard(data_of(running))
+        discard(data_of(running), patience=0.1)
 
 
 def test_another_command_attaches_while_up_is_running(running: Embedded, bindir: Path | None) -> None:

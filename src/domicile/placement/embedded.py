@@ -265,8 +265,11 @@ class Embedded:
             os.close(self._locks.pop())
 
 
-def discard(data: Path) -> None:
-    """Delete a data folder and its clusters, wherever they lie. Refused while they are in use."""
+def discard(data: Path, patience: float = 5.0) -> None:
+    """Delete a data folder and its clusters, wherever they lie. Refused while they are in use.
+
+    A supervisor that is just ending holds the lock a moment longer than its servers run: that much is waited for.
+    """
     data = data.absolute().resolve()
     if not data.exists():
         return
@@ -274,13 +277,20 @@ def discard(data: Path) -> None:
         raise Misconfigured(f"{data} is not a data folder of Domicile; nothing was deleted")
     descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not any(_locked(descriptor) for _ in _waiting(patience)):
+            raise Misconfigured(f"The servers of {data} are running")
         shutil.rmtree((data / "pg").resolve(), ignore_errors=True)
         shutil.rmtree(data)
-    except BlockingIOError as error:
-        raise Misconfigured(f"The servers of {data} are running") from error
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _check_name(name: str) -> None:
