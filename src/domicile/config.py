@@ -60,6 +60,20 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     run_as: str | None = None
 
 
+class Mail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The mail server that takes our letters. Its password is never logged."""
+
+    host: str
+    sender: str
+    port: int = 25
+    user: str | None = None
+    password: str | None = None
+    starttls: bool = False
+
+    def __repr__(self) -> str:
+        return f"Mail({self.host}:{self.port})"
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Requests an address or a token may make in five minutes, and sizes. `exempt_loopback` suits the demonstration."""
 
@@ -91,6 +105,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     policy: str = "default"
     packs: Path | None = None
     confirm_email: bool = False
+    mail: Mail | None = None
     password_grant: bool = False
     registrations: bool = True
     demo: bool = True
@@ -183,8 +198,8 @@ def _checked(config: Config, file: Path | None) -> Config:
             raise Misconfigured(f"{where}: {place!r} has a dsn and needs an admin_dsn, of a role that owns the tables")
     if len({bool(place.dsn) for place in places}) > 1:
         raise Misconfigured(f"{where}: give a dsn for the hub and every site, or for none (all embedded)")
-    if config.confirm_email:
-        raise Misconfigured(f"{where}: confirm_email is not built yet; without it e-mail addresses are not verified")
+    if config.confirm_email and config.mail is None:
+        raise Misconfigured(f"{where}: confirm_email needs [mail], with host and sender, to send the links")
     if not 0 < config.port < 65536:
         raise Misconfigured(f"{where}: port {config.port} is not between 1 and 65535")
     return config

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 
 from domicile.border.crossing import Door
@@ -21,6 +22,7 @@ from domicile.law.library import load_packs, load_policy
 from domicile.law.policy import Policy
 from domicile.migrations.upgrade import upgrade
 from domicile.network.access import Access
+from domicile.network.confirmation import Confirmation, Post
 from domicile.network.follows import Follows
 from domicile.network.media import FILE, Media
 from domicile.network.members import Members
@@ -68,6 +70,7 @@ class Domicile:
     deliverer: Deliverer
     members: Members
     access: Access
+    confirmation: Confirmation
     profiles: Profiles
     posts: Posts
     follows: Follows
@@ -155,6 +158,8 @@ def _assemble(
     door = Door(router, exchange, law, policy, clock)
     deliverer = Deliverer(router, door, exchange)
     members = Members(router, directory, law, policy, digest_key, clock, default_site)
+    access = Access(router, directory, access_key, clock)
+    letters = Post(**msgspec.structs.asdict(config.mail)) if config.confirm_email and config.mail else None
     posts = Posts(router, door, deliverer, members, config.url, config.limits.post_characters)
     follows = Follows(router, deliverer)
     reactions = Reactions(router, deliverer, posts)
@@ -178,7 +183,8 @@ def _assemble(
         door=door,
         deliverer=deliverer,
         members=members,
-        access=Access(router, directory, access_key, clock),
+        access=access,
+        confirmation=Confirmation(router, members, access, letters, config.title, config.url),
         profiles=Profiles(router, door, config.url),
         posts=posts,
         follows=follows,

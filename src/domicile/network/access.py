@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from domicile.errors import NotAuthenticated, NotFound
+from domicile.errors import NotAuthenticated, NotFound, NotPermitted
 from domicile.ids import MemberId, parse_member_id
 from domicile.network.names import clean_text
 from domicile.placement.directory import Directory
@@ -117,11 +117,16 @@ class Access:
         if text.startswith("app."):
             return self._check_app_token(text)
         member, digest = _parse_secret(text)
-        query = "SELECT client_id, scopes, created_at FROM token WHERE member_id = %(member)s AND digest = %(digest)s"
+        query = (
+            "SELECT t.client_id, t.scopes, t.created_at, a.unconfirmed FROM token t JOIN account a USING (member_id)"
+            " WHERE t.member_id = %(member)s AND t.digest = %(digest)s"
+        )
         try:
             (found,) = await self.router.rows(member, query, {"member": member, "digest": digest})
         except (NotFound, ValueError):
             raise NotAuthenticated("no such token") from None
+        if found.unconfirmed:
+            raise NotPermitted("not confirmed yet", "Your login is missing a confirmed e-mail address")
         return Grant(member, found.client_id, frozenset(found.scopes.split()), found.created_at)
 
     async def revoke_token(self, text: str) -> None:

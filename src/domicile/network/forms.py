@@ -39,6 +39,7 @@ class SignUp(msgspec.Struct, kw_only=True):
     display_name: str = ""
     role: str = "member"
     show_country: bool = False
+    unconfirmed: bool = False
 
 
 FIELD_OF_CLAIM = {"handle": "username", "email": "email", "phone": "phone"}

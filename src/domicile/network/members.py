@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from domicile.database import Session
-from domicile.errors import Conflict, InvalidFields, InvalidInput, NotAuthenticated, NotFound, NotResident
+from domicile.errors import Conflict, InvalidFields, InvalidInput, NotAuthenticated, NotFound, NotPermitted, NotResident
 from domicile.ids import SEQUENCE_BITS, Country, MemberId, SiteName, country_of_site, milliseconds, next_snowflake
 from domicile.law.compiled import Law
 from domicile.law.decision import Conflict as LegalConflict
@@ -34,6 +34,18 @@ from domicile.placement.directory import Directory
 from domicile.placement.routing import Clock, Router, SiteReader, SiteWriter
 from domicile.placement.sealing import keyed_digest
 from domicile.placement.sites import Site, new_token
+
+_UNCONFIRMED = "SELECT 1 AS yes FROM account WHERE member_id = %(member)s AND unconfirmed"
+
+
+class Unconfirmed(NotPermitted):
+    """The right password, for an account whose e-mail address is yet to be confirmed."""
+
+    default_safe = "Your login is missing a confirmed e-mail address"
+
+    def __init__(self, detail: str, member: MemberId) -> None:
+        super().__init__(detail)
+        self.member = member
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +129,8 @@ class Members:
         hashed = await self._password_hash(member) if member is not None else None
         if not await password_matches(hashed, password[:1024]) or member is None:
             raise NotAuthenticated("wrong password or unknown name", "Invalid e-mail address, handle or password")
+        if await self.router.rows(member, _UNCONFIRMED, {"member": member}):
+            raise Unconfirmed("the e-mail address is not confirmed", member)
         return member
 
     async def give_consent(self, member: MemberId, kind: str) -> None:
@@ -198,9 +212,13 @@ class Members:
                 (member, *seal_form(key, checked, form, hashed)),
             )
             await session.execute(
-                "INSERT INTO account (member_id, handle, display_name, language, role, show_country, created_at)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                (member, checked.handle, checked.display_name, checked.locale, form.role, form.show_country, now),
+                "INSERT INTO account (member_id, handle, display_name, language, role, show_country, unconfirmed,"
+                " created_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                (
+                    *(member, checked.handle, checked.display_name, checked.locale, form.role),
+                    *(form.show_country, form.unconfirmed, now),
+                ),
             )
             await session.execute("INSERT INTO tally (member_id) VALUES (%s)", (member,))
             for kind in form.consents:

@@ -61,6 +61,7 @@ account = Table(
     _flag("bot"),
     _flag("discoverable", True),
     _flag("show_country"),
+    _flag("unconfirmed"),
     Column("language", String(8), nullable=False, server_default="en"),
     Column("default_visibility", SmallInteger, nullable=False, server_default="0"),
     _flag("default_sensitive"),

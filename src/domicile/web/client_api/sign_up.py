@@ -41,7 +41,7 @@ async def sign_up(call: Call, body: SignUpForm) -> Reply:
     if not body.agreement:
         raise refuse("agreement", "ERR_ACCEPTED", "must be accepted")
     found = country_of_address(address_of(call.request, domicile.config.trusted_proxies))
-    member = await domicile.members.sign_up(_form(body), Country(found) if found else None)
+    member = await domicile.confirmation.sign_up(_form(body), Country(found) if found else None)
     app = await domicile.access.find_app(grant.client_id)
     return Reply(await new_token(domicile, member, app, " ".join(sorted(grant.scopes))))
 

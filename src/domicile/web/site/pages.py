@@ -10,7 +10,7 @@ from domicile.errors import DomicileError
 from domicile.web.site.authorize import answer_consent, ask_consent
 from domicile.web.site.front import show_front
 from domicile.web.site.law import show_about, show_law, show_pack
-from domicile.web.site.login import log_in, log_out, show_login
+from domicile.web.site.login import confirm, log_in, log_out, show_login
 from domicile.web.site.reading import (
     change_follow,
     show_home,
@@ -33,7 +33,7 @@ ROUTES: list[ControllerRouterHandler] = [
         "/",
         route_handlers=[
             show_front,
-            *(show_signup, sign_up, show_login, log_in, log_out),
+            *(show_signup, sign_up, show_login, log_in, log_out, confirm),
             *(ask_consent, answer_consent),
             *(show_public, show_tag, show_home, write_post, show_profile, change_follow, show_thread),
             *(show_settings, change_settings, change_consent, show_data),

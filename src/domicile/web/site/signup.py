@@ -91,9 +91,11 @@ async def sign_up(request: AnyRequest) -> Response[str] | Redirect:
         return _ask_country(page, "Choose a country from the list.", 422)
     count(request, "sign_ups")
     try:
-        member = await page.domicile.members.sign_up(_read(form, country))
+        member = await page.domicile.confirmation.sign_up(_read(form, country))
     except InvalidFields as error:
         return _show_form(page, country, _filled(form, error), 422)
+    if page.domicile.confirmation.required:
+        return page.render("confirm.html", confirmed=False)
     session = await page.domicile.access.open_session(member)
     return redirect("/home?welcome=1", [session_cookie(session, secure=page.secure)])
 

@@ -66,6 +66,7 @@ CREATE TABLE account (
 	bot BOOLEAN DEFAULT false NOT NULL, 
 	discoverable BOOLEAN DEFAULT true NOT NULL, 
 	show_country BOOLEAN DEFAULT false NOT NULL, 
+	unconfirmed BOOLEAN DEFAULT false NOT NULL, 
 	language VARCHAR(8) DEFAULT 'en' NOT NULL, 
 	default_visibility SMALLINT DEFAULT '0' NOT NULL, 
 	default_sensitive BOOLEAN DEFAULT false NOT NULL, 
