@@ -20,6 +20,7 @@ import uvicorn
 
 from domicile.audit.residency import audit
 from domicile.ids import MemberId
+from domicile.web.app import make_app
 from domicile.wiring import Domicile
 from network_at import MakeMember, SetClock, make_member, network_at
 
@@ -89,7 +90,7 @@ class _Served(uvicorn.Server):
 @pytest.fixture(scope="session")
 async def server(domicile: Domicile) -> AsyncIterator[str]:
     """The network's address on a loopback port, without a slash at its end."""
-    app = pytest.importorskip("domicile.web.app").make_app(domicile)
+    app = make_app(domicile)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         served = _Served(

@@ -42,9 +42,6 @@ def commands() -> list[str]:
     return sorted(found)
 
 
-pytestmark = pytest.mark.skipif(not README.exists(), reason="README.md is not written yet")
-
-
 @pytest.mark.parametrize("setting", settings(Config))
 def test_every_setting_is_in_the_docs(setting: str) -> None:
     assert re.search(rf"\b{re.escape(setting.split('.')[-1])}\b", TEXT), f"{setting} is nowhere in README.md or docs/"

@@ -137,6 +137,31 @@ def token(
             out.print(text, highlight=False, soft_wrap=True)
 
 
+@member_app.command()
+def password(
+    member: MemberArgument,
+    new: Annotated[
+        str, typer.Option("--password", prompt="New password", hide_input=True, help="Asked for if not given.")
+    ],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give a member a new password."""
+    with failures(json):
+
+        async def work(domicile: Domicile) -> dict[str, Any]:
+            found = await find_member(domicile, member)
+            await domicile.members.set_password(found, new)
+            return {"ok": True, "id": str(found)}
+
+        answer = on_network(settings(data, config), work)
+        if json:
+            print_json(answer)
+        else:
+            out.print("The password is changed.")
+
+
 async def _whereabouts(domicile: Domicile, member: MemberId) -> dict[str, Any]:
     home = await domicile.router.home_of(member, ask_hub=True)
     return {"id": str(member), "home": home.site, "country": country_of_site(home.site), "epoch": home.epoch}

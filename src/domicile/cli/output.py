@@ -162,6 +162,6 @@ def _heading(error: DomicileError) -> str:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Path):
+    if isinstance(value, Path | str):  # a name of SQLAlchemy's is a kind of text
         return str(value)
     raise NotImplementedError(f"{type(value).__name__} is not for JSON")

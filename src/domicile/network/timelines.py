@@ -4,7 +4,6 @@ Round one asks each followed member's site for the ids of its newest posts, all 
 chosen; round two asks each site once for what the page shows and refers to, naming the reader only for closed posts.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -168,8 +167,3 @@ def make_bounds(
         upward=above is not None,
         limit=min(limit, LARGEST_PAGE),
     )
-
-
-def placeholders(items: Iterable[PostItem]) -> int:
-    """How many of these posts may not be shown here."""
-    return sum(item.body is None for item in items)

@@ -195,16 +195,6 @@ class Directory:
             )
             await hub.execute("DELETE FROM home WHERE member_id = %s", (member,))
 
-    async def free_denied(self, member: MemberId, token: bytes) -> None:
-        """Free the claims of a sign-up that its home denies (the pending member is gone there)."""
-        async with self.database.transaction() as hub:
-            await hub.execute("DELETE FROM claim WHERE member_id = %s AND token = %s", (member, token))
-            await hub.execute(
-                "DELETE FROM home h WHERE member_id = %s AND NOT EXISTS"
-                " (SELECT FROM claim c WHERE c.member_id = h.member_id)",
-                (member,),
-            )
-
     async def add_app(self, client_id: str, registration: bytes) -> None:
         """An app registration is a network row: about nobody, and the same at every site."""
         await self.database.run(

@@ -1,0 +1,135 @@
+"""The command line as the README has it: what it prints, what it answers with, and how it ends."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domicile.database import make_conninfo
+from domicile.placement.embedded import Embedded, discard
+from domicile.placement.sites import superuser_conninfo
+
+ROOT = Path(__file__).parents[2]
+
+
+def domicile(data: Path, *words: str, expect: int = 0) -> Any:
+    """Run a command; what it printed as JSON. Standard output holds that document and nothing else."""
+    done = subprocess.run(
+        [sys.executable, "-m", "domicile", *words, "--data", str(data), "--json"],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == expect, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A network of two sites with a few members, whose servers stay up while the commands attach."""
+    folder = tmp_path_factory.mktemp("cli") / "data"
+    try:
+        seeded = domicile(folder, "seed", "--members", "12", "--sites", "de,ru")
+        assert seeded["members"] == 12 and sum(seeded["by_site"].values()) == 12
+        with Embedded.start(folder, ["de-1", "ru-1", "hub"]):
+            yield folder
+    finally:
+        discard(folder)
+
+
+def test_a_member_is_added_found_and_given_a_token(data: Path) -> None:
+    added = domicile(
+        data,
+        "member",
+        "add",
+        "--handle",
+        "oskar_t",
+        "--email",
+        "oskar@example.org",
+        "--country",
+        "FR",
+        "--role",
+        "owner",
+    )
+    assert (added["home"], added["country"]) == ("de-1", "DE")  # any site of the bloc satisfies the bloc
+    assert domicile(data, "member", "show", "@oskar_t") == added
+    where = domicile(data, "member", "where", added["id"])
+    assert where["rows"]["account"] == 1 and where["astray"] == []
+    assert domicile(data, "member", "check", "oskar_t")["ok"]
+    assert domicile(data, "member", "token", "oskar_t")["access_token"].startswith(f"{added['id']}.")
+    assert domicile(data, "member", "password", "oskar_t", "--password", "another long one")["ok"]
+
+
+def test_what_is_wrong_is_said_and_nothing_is_changed(data: Path) -> None:
+    before = domicile(data, "hub", "status")
+    for words in (
+        ("member", "add", "--handle", "no good", "--email", "x", "--country", "ZZ"),
+        ("member", "show", "nobody_at_all"),
+        ("law", "show", "ZZ"),
+        ("audit", "--on", "yesterday"),
+        ("law", "safeguard", "withdraw", "no-such-paper"),
+    ):
+        assert domicile(data, *words, expect=2)["ok"] is False
+    assert domicile(data, "hub", "status") == before
+
+
+def test_the_law_of_a_day_is_shown_and_explained(data: Path) -> None:
+    def residency(day: str) -> list[str]:
+        rules = domicile(data, "law", "show", "RU", "--on", day)["rules"]
+        return [rule["summary"] for rule in rules if "18(5)" in rule["citation"]]
+
+    assert not residency("2015-08-31")
+    assert residency("2025-06-30") == residency("2015-09-01") != residency("2025-07-01")
+    explained = domicile(data, "law", "explain", "demo_ru")
+    assert explained["home"] == "ru-1" and explained["note"] == "not legal advice"
+    relayed = next(c for c in explained["crossings"] if (c["what"], c["act"]) == ("public posts", "relay"))
+    assert relayed["importer"] == "DE" and relayed["allowed"] and "152-FZ" in relayed["rules"][0]["citation"]
+    (paper,) = [s for s in domicile(data, "law", "safeguard", "list")["safeguards"] if s["kind"] == "rkn_notice"][:1]
+    domicile(data, "law", "safeguard", "withdraw", paper["safeguard_id"])
+    explained = domicile(data, "law", "explain", "demo_ru")
+    assert len({c["importer"] for c in explained["crossings"] if c["what"] == "public posts"}) == 1
+
+
+def test_the_audit_names_a_row_that_a_superuser_forced_in(data: Path) -> None:
+    import psycopg
+
+    assert domicile(data, "audit")["ok"]
+    stranger = domicile(data, "member", "show", "demo_de")["id"]
+    with Embedded.start(data, ["de-1", "ru-1", "hub"]) as servers:
+        conninfo = make_conninfo(superuser_conninfo(servers.servers["ru-1"]), dbname="domicile")
+        with psycopg.connect(conninfo, autocommit=True) as superuser:
+            smuggle = f"INSERT INTO notification VALUES ({stranger}, 1, 'follow', 2)"
+            with pytest.raises((psycopg.errors.IntegrityError, psycopg.errors.ObjectInUse)):
+                superuser.execute(smuggle)
+            superuser.execute("SET session_replication_role = replica")  # keys and triggers off
+            superuser.execute(smuggle)
+            found = domicile(data, "audit", expect=1)
+            assert not found["ok"] and found["violations"][0]["site"] == "ru-1"
+            assert found["violations"][0]["table"].endswith("notification") and stranger in str(found["violations"])
+            assert domicile(data, "member", "check", "demo_de", expect=1)["astray"]
+            superuser.execute(f"DELETE FROM notification WHERE member_id = {stranger}")
+    assert domicile(data, "audit")["ok"]
+
+
+def test_the_hub_is_rebuilt_without_harm(data: Path) -> None:
+    before = domicile(data, "hub", "status")
+    assert domicile(data, "hub", "rebuild")["homes"] == before["homes"]
+    assert domicile(data, "hub", "status")["homes"] == before["homes"]
+
+
+def test_another_apps_tables_are_checked() -> None:
+    def check(what: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "domicile", "check", what, "--json"]
+        env = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
+        return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    good, bad = check("examples.clinic.models:METADATA"), check("examples.clinic.models:nothing")
+    assert good.returncode == 0 and json.loads(good.stdout)["ok"], good.stderr
+    assert bad.returncode == 2
