@@ -122,7 +122,8 @@ def _greet(domicile: Domicile) -> None:
         "",
         f"In a browser   {url}",
         f"With toot      toot login --instance {url}",
-        f"Sign up        {url}/signup      API  {url}/docs",
+        f"Sign up        {url}/signup",
+        f"The API        {url}/docs",
     ]
     if domicile.config.demo:
         here = {site.country for site in domicile.sites.values()}
