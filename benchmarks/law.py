@@ -14,7 +14,7 @@ from datetime import date
 
 from domicile.ids import Country
 from domicile.law.compiled import Law, LawOn
-from domicile.law.facts import Act, Basis, Claim, Crossing, Operator, Person
+from domicile.law.facts import Act, Basis, Claim, Count, Crossing, Operator, Person
 from domicile.law.library import load_packs, load_policy, load_safeguards
 from domicile.law.policy import Policy
 from domicile.law.transfer import decide_crossing
@@ -78,12 +78,16 @@ def look_ups(questions: Sequence[Question], policy: Policy) -> float:
     return len(questions) / (time.perf_counter() - start)
 
 
+def counted(persons: int) -> frozenset[Count]:
+    return frozenset({Count("persons_since_january", Country("CN"), persons)})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--decisions", type=int, default=60_000)
     count = parser.parse_args().decisions
     law, policy, chance = load_packs(), load_policy(), random.Random(7)
-    operator = Operator(load_safeguards(), ((Country("CN"), 1200),))
+    operator = Operator(load_safeguards(), counted(1200))
     ways = crossings()
 
     everybody = people(2 * count, chance)
@@ -100,7 +104,7 @@ def main() -> None:
             (
                 person,
                 chance.choice(ways),
-                Operator(operator.safeguards, ((Country("CN"), number),)) if distinct_operators else operator,
+                Operator(operator.safeguards, counted(number)) if distinct_operators else operator,
                 days[number % len(days)],
             )
             for number, person in enumerate(persons)

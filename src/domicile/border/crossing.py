@@ -22,7 +22,7 @@ from domicile.database import Row
 from domicile.errors import Unavailable
 from domicile.ids import Country, MemberId, SiteName, country_of_site
 from domicile.law.compiled import Law
-from domicile.law.facts import Act, Operator, Person
+from domicile.law.facts import Act, Count, Operator, Person
 from domicile.law.policy import Policy
 from domicile.placement.directory import Home
 from domicile.placement.routing import Clock, Router, SiteReader, Snapshot, asked_for
@@ -234,7 +234,7 @@ class Door:
         country = country_of_site(site)
         operator = Operator(
             safeguards=in_force(await list_safeguards(self.router.sites[site].app), today),
-            persons_since_january=((country, await self._persons_at(site)),),
+            counts=frozenset({Count("persons_since_january", country, await self._persons_at(site))}),
             policy=self.policy.name,
         )
         desk = Desk(site, country, today, self.law.on(today), operator, self.policy)

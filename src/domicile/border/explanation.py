@@ -6,13 +6,15 @@ For the member themself and for the operator (`law explain`); never for another 
 from dataclasses import dataclass
 from datetime import date
 
+import msgspec
+
 from domicile.border.crossing import Door
 from domicile.border.licence import CLOSED_CONTENT, OPAQUE_IDS, OPEN_CONTENT, Desk
 from domicile.border.persons import find_persons
 from domicile.border.safeguards import ON_FILE, in_force
 from domicile.ids import Country, MemberId, SiteName, country_of_site
 from domicile.law.decision import Decision
-from domicile.law.facts import Act, Audience, Claim, Operator, Person
+from domicile.law.facts import Act, Audience, Claim, Person
 from domicile.law.publication import decide_publication
 from domicile.law.residency import HomeDecision, choose_home
 from domicile.placement.routing import SiteReader
@@ -84,5 +86,5 @@ async def _desk_on(door: Door, reader: SiteReader, today: Desk, on: date | None)
     """The desk as it would stand on another day: that day's law, and the papers that count then."""
     day = on or today.on
     papers = in_force(await reader.fetch(ON_FILE), day)
-    operator = Operator(papers, today.operator.persons_since_january, today.operator.designations, today.policy.name)
+    operator = msgspec.structs.replace(today.operator, safeguards=papers)
     return Desk(today.site, today.exporter, day, door.law.on(day), operator, today.policy)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from domicile.law.categories import CATEGORIES
 from domicile.law.countries import COUNTRIES
-from domicile.law.duties import AnyRule
+from domicile.law.duties import AnyRule, Sanction
 from domicile.law.rule import Age, Gates, Publication, Residency, Transfer
 
 BLOCS = frozenset({"EU"})
@@ -35,7 +35,9 @@ def faults(
             yield Fault(None, "holidays", f"{day!r} is no day of the year; write month and day, such as 01-07")
     for number, rule in enumerate(rules):
         yield from _dates(number, rule)
-        yield from _threshold(number, rule)
+        yield from _commencement(number, rule)
+        yield from _thresholds(number, rule)
+        yield from _ladder(number, rule)
         yield from _places(number, rule)
         yield from _categories(number, rule)
         yield from _gates(number, rule)
@@ -64,18 +66,41 @@ def _dates(number: int, rule: AnyRule) -> Iterator[Fault]:
         )
 
 
-def _threshold(number: int, rule: AnyRule) -> Iterator[Fault]:
-    if rule.threshold is None:
-        return
-    low, high = rule.threshold.at_least, rule.threshold.below
-    if low is None and high is None:
-        yield Fault(number, "threshold", f"rule {rule.id!r}: the threshold needs `at_least`, `below`, or both")
-    elif low is not None and high is not None and low >= high:
-        yield Fault(number, "threshold", f"rule {rule.id!r}: no number is at least {low} and below {high}")
+def _commencement(number: int, rule: AnyRule) -> Iterator[Fault]:
+    """A rule starts on a fixed day or with an event, not with both."""
+    if rule.commencement == "fixed" and (rule.event or rule.after_months):
+        key = "event" if rule.event else "after_months"
+        yield Fault(number, key, f"rule {rule.id!r} starts on a fixed day; say `commencement` if it waits for an event")
+    elif rule.commencement != "fixed" and rule.valid_from:
+        yield Fault(number, "valid_from", f'rule {rule.id!r} has a day; say `commencement = "fixed"`, or leave it out')
+    elif rule.commencement != "fixed" and rule.after_months and not rule.event:
+        yield Fault(number, "after_months", f"rule {rule.id!r}: months after what? Name the `event`")
+    if rule.existing_until and (rule.valid_from is None or rule.existing_until < rule.valid_from):
+        yield Fault(number, "existing_until", f"rule {rule.id!r}: `existing_until` must lie after `valid_from`")
+
+
+def _thresholds(number: int, rule: AnyRule) -> Iterator[Fault]:
+    for threshold in rule.thresholds:
+        low, high = threshold.at_least, threshold.below
+        if low is None and high is None:
+            yield Fault(number, "thresholds", f"rule {rule.id!r}: the threshold needs `at_least`, `below`, or both")
+        elif low is not None and high is not None and low >= high:
+            yield Fault(number, "thresholds", f"rule {rule.id!r}: no number is at least {low} and below {high}")
+        if (threshold.metric == "turnover") != (threshold.currency is not None):
+            yield Fault(number, "thresholds", f"rule {rule.id!r}: a turnover has a `currency`, and nothing else has")
+
+
+def _ladder(number: int, rule: AnyRule) -> Iterator[Fault]:
+    for step in rule.ladder if isinstance(rule, Sanction) else ():
+        low, high = step.amount_min, step.amount_max
+        if (low is not None or high is not None) != (step.currency is not None):
+            yield Fault(number, "ladder", f"rule {rule.id!r}: an amount has a `currency`, and a currency an amount")
+        if low is not None and high is not None and low > high:
+            yield Fault(number, "ladder", f"rule {rule.id!r}: a fine of at least {low} cannot be at most {high}")
 
 
 def _places(number: int, rule: AnyRule) -> Iterator[Fault]:
-    for key in ("homes", "homes_not", "importers", "importers_except", "countries"):
+    for key in ("homes", "homes_not", "importers", "importers_except", "countries", "against"):
         yield from _unknown_places(number, key, getattr(rule, key, ()))
 
 
@@ -86,7 +111,7 @@ def _unknown_places(number: int | None, key: str, names: tuple[str, ...]) -> Ite
 
 
 def _categories(number: int, rule: AnyRule) -> Iterator[Fault]:
-    for key in ("categories", "categories_except"):
+    for key in ("categories", "categories_except", "collects"):
         for name in getattr(rule, key, ()):
             if name not in CATEGORIES:
                 close = get_close_matches(name, CATEGORIES, n=1)
@@ -95,15 +120,17 @@ def _categories(number: int, rule: AnyRule) -> Iterator[Fault]:
 
 
 def _gates(number: int, rule: AnyRule) -> Iterator[Fault]:
-    gates: Gates = rule.asks if isinstance(rule, Transfer | Publication | Age) else ()
+    gates: Gates = getattr(rule, "asks", ())
     for gate in gates:
         if not gate:
             yield Fault(number, "asks", f"rule {rule.id!r}: an empty gate can never open; list what opens it")
         for ask in gate:
             if (ask.safeguard is None) == (ask.consent is None):
                 yield Fault(number, "asks", f"rule {rule.id!r}: an ask names either a `safeguard` or a `consent`")
-            elif ask.safeguard and not isinstance(rule, Transfer):
-                yield Fault(number, "asks", f"rule {rule.id!r}: only a transfer rule can ask for a safeguard")
+            elif ask.safeguard and isinstance(rule, Publication | Age):
+                yield Fault(number, "asks", f"rule {rule.id!r}: only a consent opens this gate, not a safeguard")
+            elif ask.consent and not isinstance(rule, Transfer | Publication | Age):
+                yield Fault(number, "asks", f"rule {rule.id!r}: only a safeguard opens this gate, not a consent")
     if isinstance(rule, Residency) and rule.homes and rule.homes_not:
         yield Fault(number, "homes_not", f"rule {rule.id!r}: give `homes` or `homes_not`, not both")
 
@@ -140,6 +167,9 @@ def _references(rules: tuple[AnyRule, ...]) -> Iterator[Fault]:
                 "ground_for",
                 f"rule {rule.id!r}: {rule.ground_for!r} is no rule of this pack that needs a ground",
             )
+        for name in rule.punishes if isinstance(rule, Sanction) else ():
+            if name not in starts:
+                yield Fault(number, "punishes", f"rule {rule.id!r} punishes {name!r}, which is no rule of this pack")
         if rule.supersedes is None:
             continue
         old = starts.get(rule.supersedes)

@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
+import msgspec
+
 from domicile.ids import Country
 from domicile.law.decision import Citation, Decision, Verdict
 from domicile.law.duties import AnyRule
@@ -31,14 +33,29 @@ V = TypeVar("V")
 class Compiled:
     """One rule in force, with its citation made out and its subject test made ready."""
 
-    __slots__ = ("citation", "covers", "jurisdiction", "rule", "settled")
+    __slots__ = ("_begun", "_doubted", "citation", "covers", "jurisdiction", "rule", "settled")
 
-    def __init__(self, jurisdiction: Country, rule: AnyRule) -> None:
+    def __init__(self, jurisdiction: Country, rule: AnyRule, *, doubted: bool = False) -> None:
         self.jurisdiction = jurisdiction
         self.rule = rule
         self.citation = cite(jurisdiction, rule)
         self.covers = Test(rule.subject).covers
-        self.settled = rule.in_force_known and not rule.unverified
+        self.settled = rule.in_force_known and not rule.unverified and not doubted
+        self._doubted: Compiled | None = None
+        self._begun: dict[date, Compiled] = {}
+
+    @property
+    def in_doubt(self) -> "Compiled":
+        """The same rule where it is not known whether it binds: it answers Unsettled. One and the same object."""
+        if self._doubted is None:
+            self._doubted = Compiled(self.jurisdiction, self.rule, doubted=True)
+        return self._doubted
+
+    def begun(self, day: date) -> "Compiled":
+        """The same rule with its first day, which an event has fixed. One and the same object for a day."""
+        if day not in self._begun:
+            self._begun[day] = Compiled(self.jurisdiction, msgspec.structs.replace(self.rule, valid_from=day))
+        return self._begun[day]
 
     def verdict(self, answer: Answer) -> Verdict:
         """The rule's answer; Unsettled where the pack does not know the rule for certain."""
@@ -105,19 +122,28 @@ class LawOn:
         self._groups: dict[Country, tuple[Country, ...]] = {}
         self._held: dict[frozenset[Claim], Held] = {}
         self._rules: dict[tuple[Country, type], tuple[Compiled, ...]] = {}
+        self._waiting: dict[tuple[Country, type], tuple[Compiled, ...]] = {}
         for place, pack in packs.items():
-            for rule in sorted(filter(self._in_force, pack.rule), key=lambda rule: rule.id):
-                key = (place, type(rule))
-                self._rules[key] = (*self._rules.get(key, ()), Compiled(place, rule))
+            for rule in sorted(pack.rule, key=lambda rule: rule.id):
+                if (kept := self._kept(rule)) is not None:
+                    key = (place, type(rule))
+                    kept[key] = (*kept.get(key, ()), Compiled(place, rule))
 
-    def _in_force(self, rule: AnyRule) -> bool:
+    def _kept(self, rule: AnyRule) -> dict[tuple[Country, type], tuple[Compiled, ...]] | None:
+        """Where a rule belongs on this day: in force, waiting for an event, or neither."""
+        if rule.valid_to is not None and rule.valid_to < self.date:
+            return None
         if rule.valid_from is None:
-            return False
-        return rule.valid_from <= self.date and (rule.valid_to is None or self.date <= rule.valid_to)
+            return self._waiting if rule.event else None
+        return self._rules if rule.valid_from <= self.date else None
 
     def rules(self, jurisdiction: Country, kind: type[Rule]) -> tuple[Compiled, ...]:
         """The rules of one kind in force there, in order of id."""
         return self._rules.get((jurisdiction, kind), ())
+
+    def waiting(self, jurisdiction: Country, kind: type[Rule]) -> tuple[Compiled, ...]:
+        """The rules of one kind there that begin with an event and not on a fixed day, in order of id."""
+        return self._waiting.get((jurisdiction, kind), ())
 
     def group(self, country: Country) -> tuple[Country, ...]:
         """The jurisdictions with a pack that rule in a country: itself and its blocs, perhaps none."""
@@ -160,6 +186,12 @@ class LawOn:
         return day if day == start else day + timedelta(days=1)
 
 
+def in_force(rule: Rule, on: date) -> bool:
+    """Whether a rule with a fixed start is in force on a day."""
+    begun = rule.valid_from is not None and rule.valid_from <= on
+    return begun and (rule.valid_to is None or on <= rule.valid_to)
+
+
 def remember(cache: dict[K, V], key: K, value: V) -> V:
     """Keep a value; a cache that is full starts anew."""
     if len(cache) >= REMEMBERED:
@@ -183,5 +215,5 @@ class Law:
         pack = self.packs.get(jurisdiction)
         if pack is None:
             return ()
-        rules = [rule for rule in pack.rule if on is None or self.on(on)._in_force(rule)]
+        rules = [rule for rule in pack.rule if on is None or in_force(rule, on)]
         return tuple(cite(jurisdiction, rule) for rule in sorted(rules, key=lambda r: (r.id, r.valid_from or date.max)))

@@ -47,11 +47,16 @@ class Claim(Struct, frozen=True, cache_hash=True, gc=False, order=True):
 
 
 class Person(Struct, frozen=True, cache_hash=True, gc=False):
-    """A member as the law sees them. `age` is in whole years; None means that nobody asked."""
+    """A member as the law sees them. `age` is in whole years; None means that nobody asked.
+
+    `verified` holds the methods by which they proved who they are; `since` is the day on which they joined.
+    """
 
     claims: frozenset[Claim]
     consents: frozenset[str] = frozenset()
     age: int | None = None
+    verified: frozenset[str] = frozenset()
+    since: date | None = None
 
 
 class Safeguard(Struct, frozen=True, cache_hash=True, gc=False, kw_only=True):
@@ -68,21 +73,39 @@ class Safeguard(Struct, frozen=True, cache_hash=True, gc=False, kw_only=True):
     scope: frozenset[str] = frozenset()
 
 
-class Operator(Struct, frozen=True, cache_hash=True, gc=False):
-    """Who runs the network: its papers, the persons it exported since 1 January by country, and its designations.
+class Count(Struct, frozen=True, cache_hash=True, gc=False):
+    """How many there are of a threshold's `metric` in a jurisdiction (see `rule.Metric`)."""
 
-    A country that is absent from `persons_since_january` was not counted: every band of a threshold then applies.
-    Designations are written `CN:CIIO`. `policy` is the name of the operator's policy, for the record.
+    metric: str
+    jurisdiction: Country
+    n: int
+
+
+class Operator(Struct, frozen=True, cache_hash=True, gc=False):
+    """Who runs the network, and what it is that they run.
+
+    A metric that is absent from `counts` was not counted: every band of a threshold then applies. Designations are
+    written `CN:CIIO`. `owner` and `established` (countries and free zones) are None where the operator did not say.
+    `events` are the days of events on which rules wait, such as a decision served. `collected` are the categories of
+    personal data that the network collects; None: not asked, so any. `policy` is the policy's name, for the record.
     """
 
     safeguards: frozenset[Safeguard] = frozenset()
-    persons_since_january: tuple[tuple[Country, int], ...] = ()
+    counts: frozenset[Count] = frozenset()
     designations: frozenset[str] = frozenset()
     policy: str = ""
+    owner: Country | None = None
+    established: frozenset[str] | None = None
+    events: frozenset[tuple[str, date]] = frozenset()
+    collected: frozenset[str] | None = None
 
-    def persons_from(self, country: Country) -> int | None:
-        """Persons whose data left `country` since 1 January, or None if nobody counted."""
-        return next((count for name, count in self.persons_since_january if name == country), None)
+    def counted(self, metric: str, jurisdiction: Country) -> int | None:
+        """The count, or None if nobody counted."""
+        return next((c.n for c in self.counts if c.metric == metric and c.jurisdiction == jurisdiction), None)
+
+    def day_of(self, event: str) -> date | None:
+        """The day on which an event happened, or None if it has not, as far as the operator says."""
+        return next((day for name, day in self.events if name == event), None)
 
 
 class Crossing(Struct, frozen=True, cache_hash=True, gc=False, kw_only=True):

@@ -13,10 +13,10 @@ from domicile.errors import Misconfigured
 from domicile.ids import Country
 from domicile.law.checks import Fault, faults
 from domicile.law.decision import Confidence
-from domicile.law.duties import AnyRule
+from domicile.law.duties import AnyRule, Period, Step
 from domicile.law.facts import Basis
 from domicile.law.lines import block_line, header_lines
-from domicile.law.rule import Ask, Reference, Subject, Text, Threshold
+from domicile.law.rule import Ask, Count, Reference, Subject, Text, Threshold
 
 LARGEST_PACK = 1 << 20
 
@@ -39,6 +39,25 @@ class Compulsion(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     confidence: Confidence
 
 
+class Precedent(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What happened to somebody under these rules (`about`, their ids): a public event, from `began` to `ended`.
+
+    `outcome` is what a `duties.Step` is called. `day_known`: false where only the month, or less, is known.
+    """
+
+    began: date
+    ended: date | None = None
+    day_known: bool = True
+    what: Text
+    outcome: Text
+    about: tuple[Text, ...] = ()
+    amount: Count | None = None
+    currency: str | None = None
+    source: Text
+    verified: bool
+    confidence: Confidence
+
+
 class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One jurisdiction's rules. `claims_by`: by which holds its law claims a person, other claims are no claims.
 
@@ -56,6 +75,7 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     holidays: tuple[str, ...] = ()
     rule: tuple[AnyRule, ...]
     compulsion: tuple[Compulsion, ...] = ()
+    precedent: tuple[Precedent, ...] = ()
 
 
 def parse_pack(content: bytes, file: str) -> Pack:
@@ -67,12 +87,15 @@ def parse_pack(content: bytes, file: str) -> Pack:
         _convert(record, _kind(record, file, text, line), file, text, line)
         for record, line in zip(_records(document, "rule", file), headers.get("rule", []), strict=False)
     )
-    compulsions = tuple(
-        _convert(record, Compulsion, file, text, line)
-        for record, line in zip(_records(document, "compulsion", file), headers.get("compulsion", []), strict=False)
-    )
-    pack: Pack = _convert({**document, "rule": (), "compulsion": ()}, Pack, file, text, 1)
-    pack = msgspec.structs.replace(pack, rule=rules, compulsion=compulsions)
+    others = {
+        name: tuple(
+            _convert(record, kind, file, text, line)
+            for record, line in zip(_records(document, name, file), headers.get(name, []), strict=False)
+        )
+        for name, kind in (("compulsion", Compulsion), ("precedent", Precedent))
+    }
+    pack: Pack = _convert({**document, "rule": (), "compulsion": (), "precedent": ()}, Pack, file, text, 1)
+    pack = msgspec.structs.replace(pack, rule=rules, **others)
     for fault in faults(pack.jurisdiction, pack.bloc_members, pack.holidays, rules):
         raise PackError(file, _line_of(fault, text, headers), fault.sentence)
     return pack
@@ -140,7 +163,14 @@ def _explained(error: Exception, record: dict[str, Any], kind: Any, file: str, t
 
 
 def _inner(kind: Any, keys: list[str]) -> Any:
-    inner = {"citation": Reference, "subject": Subject, "threshold": Threshold, "asks": Ask}
+    inner = {
+        "citation": Reference,
+        "subject": Subject,
+        "thresholds": Threshold,
+        "asks": Ask,
+        "ladder": Step,
+        "deadline": Period,
+    }
     return next((inner[key] for key in reversed(keys) if key in inner), kind)
 
 

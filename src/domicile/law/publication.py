@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from domicile.ids import Country
+from domicile.law.binding import bound
 from domicile.law.compiled import Compiled, LawOn, remember
 from domicile.law.decision import Decision, Missing
 from domicile.law.facts import PUBLICATION, Person
@@ -35,7 +36,7 @@ def publication_findings(
     found = [
         _judged(article, consents, on)
         for place, hold in holds.items()
-        for article in on.rules(place, Publication)
+        for article in bound(place, Publication, None, on)
         if article.covers(hold, hold == NONE)
     ]
     spoken = {finding.jurisdiction for finding in found}

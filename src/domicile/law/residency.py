@@ -6,13 +6,14 @@ from itertools import chain
 from msgspec import Struct
 
 from domicile.ids import Country
+from domicile.law.binding import bound
 from domicile.law.compiled import Compiled, LawOn, remember
 from domicile.law.decision import Conflict, Decision, Verdict
 from domicile.law.facts import Basis, Operator, Person
-from domicile.law.finding import Finding, combine, silence
+from domicile.law.finding import Finding, combine, open_gates, silence
+from domicile.law.papers import Flow, missing_paper
 from domicile.law.policy import NO_CLAIM, NO_PACK, SILENT_RESIDENCY, Policy
 from domicile.law.rule import Residency
-from domicile.law.threshold import binds
 
 
 class HomeDecision(Struct, frozen=True, kw_only=True):
@@ -93,8 +94,8 @@ def _findings(person: Person, candidate: Country, on: LawOn, operator: Operator 
     found: list[Finding] = []
     held = on.held(person.claims)
     for place, hold in held.holds.items():
-        articles = (a for a in on.rules(place, Residency) if a.covers(hold) and binds(a, operator))
-        found.extend(_judge(article, candidate, on) for article in articles)
+        articles = (a for a in bound(place, Residency, operator, on, person.since) if a.covers(hold))
+        found.extend(_judge(article, candidate, operator, on) for article in articles)
     spoken = {finding.jurisdiction for finding in found}
     for country in held.countries:
         group = on.group(country)
@@ -105,11 +106,13 @@ def _findings(person: Person, candidate: Country, on: LawOn, operator: Operator 
     return found or [silence(NO_CLAIM, candidate, "No law in the packs claims this person by what is known.")]
 
 
-def _judge(article: Compiled, candidate: Country, on: LawOn) -> Finding:
+def _judge(article: Compiled, candidate: Country, operator: Operator | None, on: LawOn) -> Finding:
     rule = article.rule
     assert isinstance(rule, Residency)
     inside = (not rule.homes or on.within(candidate, rule.homes)) and not on.within(candidate, rule.homes_not)
     if not inside:
-        return article.finding(article.verdict(rule.elsewhere))
+        flow = Flow(candidate, article.jurisdiction)
+        missing = open_gates(rule.asks, lambda ask: missing_paper(ask, article, flow, operator, on))
+        return article.finding(article.verdict(rule.unmet if missing else rule.elsewhere), missing=missing)
     only_there = rule.elsewhere == "forbid" and article.settled
     return article.finding(Verdict.REQUIRED if only_there else Verdict.PERMITTED)

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from domicile.ids import Country
+from domicile.law.binding import bound
 from domicile.law.compiled import Compiled, LawOn, remember
 from domicile.law.decision import Citation, Conflict, Decision, Missing, Verdict
-from domicile.law.facts import Basis, Claim, Person
+from domicile.law.facts import Basis, Claim, Operator, Person
 from domicile.law.finding import Finding, combine, missing_consent, open_gates, silence
 from domicile.law.policy import AGE_NOT_ASKED, SILENT_SIGNUP, Policy
-from domicile.law.rule import Age, Gates, Publication, SignUp, Transfer
+from domicile.law.rule import Age, Gates, Publication, Rule, SignUp, Transfer
 
 
 class ConsentAsked(Struct, frozen=True, cache_hash=True):
@@ -49,12 +50,14 @@ class SignupDecision(Struct, frozen=True, kw_only=True):
         return self.decision.allowed
 
 
-def decide_signup(person: Person, country: Country, on: LawOn, policy: Policy | None = None) -> SignupDecision:
+def decide_signup(
+    person: Person, country: Country, on: LawOn, policy: Policy | None = None, operator: Operator | None = None
+) -> SignupDecision:
     """What the law of `country`, where the data is collected, and of the person's other claims asks of a sign-up."""
     holds = on.held(person.claims | {Claim(country, Basis.COLLECTION)}).holds
-    duties = tuple(_articles(SignUp, holds, on))
-    ages = [article for article in _articles(Age, holds, on) if _age_binds(article, country, person)]
-    key = ("signup", person, country, policy)
+    duties = tuple(_articles(SignUp, holds, person, operator, on))
+    ages = [a for a in _articles(Age, holds, person, operator, on) if _age_binds(a, country, person)]
+    key = ("signup", person, country, policy, operator)
     decision = on.decisions.get(key)
     if decision is None:
         findings = [*(_duty(article, policy) for article in duties), *(_of_age(article, person) for article in ages)]
@@ -63,7 +66,7 @@ def decide_signup(person: Person, country: Country, on: LawOn, policy: Policy | 
         decision = remember(on.decisions, key, combine(findings, policy))
     return SignupDecision(
         decision=decision,
-        consents=tuple(_consents(holds, on)),
+        consents=tuple(_consents(holds, person, operator, on)),
         minimum_age=max((_age(article).minimum for article in ages), default=None),
         duties=tuple(Duty(_signup(a).requires, a.citation.summary, a.citation) for a in duties),
         conflicts=decision.conflicts + _name_conflict(duties),
@@ -71,10 +74,10 @@ def decide_signup(person: Person, country: Country, on: LawOn, policy: Policy | 
 
 
 def _articles(
-    kind: type[SignUp] | type[Age] | type[Publication] | type[Transfer], holds: dict[Country, int], on: LawOn
+    kind: type[Rule], holds: dict[Country, int], person: Person, operator: Operator | None, on: LawOn
 ) -> Iterator[Compiled]:
     for place, hold in holds.items():
-        for article in on.rules(place, kind):
+        for article in bound(place, kind, operator, on, person.since):
             if article.covers(hold):
                 yield article
 
@@ -94,7 +97,7 @@ def _duty(article: Compiled, policy: Policy | None) -> Finding:
     rule = _signup(article)
     if rule.requires != "verified_identity":
         return article.finding(article.verdict("permit"))
-    if rule.owner is not None:
+    if not article.settled:
         return article.finding(Verdict.UNSETTLED)
     if policy is not None and policy.permits(rule.id):
         return article.finding(Verdict.REQUIRED)
@@ -113,15 +116,17 @@ def _of_age(article: Compiled, person: Person) -> Finding:
         sentence = f"{rule.id} ({article.citation.article}) asks for an age of {rule.minimum}; nobody asked."
         return silence(AGE_NOT_ASKED, article.jurisdiction, sentence)
     missing = open_gates(rule.asks, lambda ask: missing_consent(ask, rule.id, person.consents))
-    if person.age >= rule.minimum or not missing:
+    if person.age >= rule.minimum or (rule.asks and not missing):
         return article.finding(Verdict.PERMITTED)
     return article.finding(article.verdict(rule.unmet), missing=missing)
 
 
-def _consents(holds: dict[Country, int], on: LawOn) -> Iterator[ConsentAsked]:
+def _consents(
+    holds: dict[Country, int], person: Person, operator: Operator | None, on: LawOn
+) -> Iterator[ConsentAsked]:
     asking: dict[str, dict[Citation, None]] = {}
     for kind in (Publication, Transfer):
-        for article in _articles(kind, holds, on):
+        for article in _articles(kind, holds, person, operator, on):
             gates: Gates = article.rule.asks  # type: ignore[union-attr]
             for ask in (ask for gate in gates for ask in gate if ask.consent):
                 asking.setdefault(ask.consent or "", {})[article.citation] = None

@@ -1,16 +1,17 @@
 """Whether one category of a person's data may cross a border by one act, under every law that claims it."""
 
 from domicile.ids import Country
+from domicile.law.binding import bound
 from domicile.law.categories import covers
 from domicile.law.compiled import Compiled, LawOn, Ready, remember
 from domicile.law.decision import Decision, Missing, Verdict
-from domicile.law.facts import Crossing, Operator, Person, Safeguard
+from domicile.law.facts import Crossing, Operator, Person
 from domicile.law.finding import Finding, combine, missing_consent, open_gates, silence
 from domicile.law.hold import NONE
+from domicile.law.papers import Flow, missing_paper
 from domicile.law.policy import DOMESTIC, NO_PACK, SILENT_CLAIM, SILENT_EXPORTER, Policy
 from domicile.law.publication import publication_findings
 from domicile.law.rule import Ask, Transfer
-from domicile.law.threshold import binds
 
 
 def decide_crossing(
@@ -53,8 +54,8 @@ def _ready(place: Country, crossing: Crossing, operator: Operator, on: LawOn) ->
     key = (place, crossing, operator)
     found = on.ready.get(key)
     if found is None:
-        articles = (a for a in on.rules(place, Transfer) if not _transfer(a).ground_for)
-        speaking = (a for a in articles if binds(a, operator) and _speaks(a, crossing, on))
+        articles = (a for a in bound(place, Transfer, operator, on) if not _transfer(a).ground_for)
+        speaking = (a for a in articles if _speaks(a, crossing, on))
         found = remember(on.ready, key, tuple(Ready(article, _asked(article, on)) for article in speaking))
     return found
 
@@ -111,7 +112,7 @@ def _grounded(
     """The rule is satisfied by its best ground; if by none, what the nearest ground still needs is missing."""
     grounds = [
         (_unmet(ground, crossing, operator, consents, on), ground)
-        for ground in on.rules(article.jurisdiction, Transfer)
+        for ground in bound(article.jurisdiction, Transfer, operator, on)
         if _grounds(ground, article) and _speaks(ground, crossing, on)
     ]
     met = [ground for missing, ground in grounds if not missing]
@@ -128,40 +129,14 @@ def _unmet(
     article: Compiled, crossing: Crossing, operator: Operator, consents: frozenset[str], on: LawOn
 ) -> tuple[Missing, ...]:
     name = article.rule.id
+    flow = Flow(crossing.exporter, crossing.importer, crossing.category)
 
     def missing(ask: Ask) -> Missing | None:
         if ask.safeguard is None:
             return missing_consent(ask, name, consents)
-        return _missing_safeguard(ask, article, crossing, operator, on)
+        return missing_paper(ask, article, flow, operator, on)
 
     return open_gates(_transfer(article).asks, missing)
-
-
-def _missing_safeguard(
-    ask: Ask, article: Compiled, crossing: Crossing, operator: Operator, on: LawOn
-) -> Missing | None:
-    """None if the paper is on file and has waited long enough; else the wait, or the paper itself."""
-    filed = [paper for paper in operator.safeguards if paper.kind == ask.safeguard and _good(paper, crossing, on)]
-    ready = [on.working_day_after(article.jurisdiction, paper.filed_on, ask.wait_working_days) for paper in filed]
-    if ready and min(ready) <= on.date:
-        return None
-    return Missing(
-        kind="wait" if ready else "safeguard",
-        what=ask.safeguard or "",
-        rule=article.rule.id,
-        importer=crossing.importer,
-        available_from=min(ready, default=None),
-    )
-
-
-def _good(paper: Safeguard, crossing: Crossing, on: LawOn) -> bool:
-    return (
-        paper.exporter == crossing.exporter
-        and paper.importer in (None, crossing.importer)
-        and paper.filed_on <= on.date
-        and (paper.valid_until is None or on.date <= paper.valid_until)
-        and (not paper.scope or any(covers(prefix, crossing.category) for prefix in paper.scope))
-    )
 
 
 def _silences(spoken: set[Country], countries: tuple[Country, ...], crossing: Crossing, on: LawOn) -> list[Finding]:

@@ -9,7 +9,7 @@ import pytest
 
 import domicile.law
 from domicile.law.decision import Decision
-from domicile.law.facts import Act, Basis, Claim, Crossing, Operator, Person, Safeguard
+from domicile.law.facts import Act, Basis, Claim, Count, Crossing, Operator, Person, Safeguard
 from domicile.law.library import load_packs, load_policy, load_safeguards
 from domicile.law.publication import decide_publication
 from domicile.law.residency import choose_home, decide_home
@@ -32,6 +32,8 @@ def person_of(case: dict[str, Any]) -> Person:
         frozenset(Claim(country, Basis(basis)) for country, basis in claims),
         frozenset(case.get("consents", [])),
         case.get("age"),
+        frozenset(case.get("verified", [])),
+        case.get("since"),
     )
 
 
@@ -39,9 +41,20 @@ def operator_of(case: dict[str, Any]) -> Operator:
     papers = {paper for paper in PAPERS if paper.kind not in case.get("without", [])}
     for text in case.get("with", []):
         kind, importer, day = text.split()
-        papers.add(Safeguard(kind=kind, exporter=case["exporter"], importer=importer, filed_on=date.fromisoformat(day)))
-    counts = tuple(case.get("persons", {}).items())
-    return Operator(frozenset(papers), counts, frozenset(case.get("designations", [])))
+        exporter = case.get("exporter") or case["candidate"]
+        papers.add(Safeguard(kind=kind, exporter=exporter, importer=importer, filed_on=date.fromisoformat(day)))
+    counts = {Count("persons_since_january", country, n) for country, n in case.get("persons", {}).items()}
+    counts |= {Count(metric, country, n) for country, of in case.get("counts", {}).items() for metric, n in of.items()}
+    established, collected = case.get("established"), case.get("collected")
+    return Operator(
+        safeguards=frozenset(papers),
+        counts=frozenset(counts),
+        designations=frozenset(case.get("designations", [])),
+        owner=case.get("owner"),
+        established=None if established is None else frozenset(established),
+        events=frozenset(case.get("events", {}).items()),
+        collected=None if collected is None else frozenset(collected),
+    )
 
 
 def answer(case: dict[str, Any]) -> tuple[Decision, tuple[object, ...]]:
@@ -49,14 +62,14 @@ def answer(case: dict[str, Any]) -> tuple[Decision, tuple[object, ...]]:
     if question == "publication":
         decision = decide_publication(person, on, POLICY)
     elif question == "signup":
-        signup = decide_signup(person, case["country"], on, POLICY)
+        signup = decide_signup(person, case["country"], on, POLICY, operator_of(case))
         return signup.decision, signup.conflicts
     elif question == "crossing":
         names = ("exporter", "importer", "category", "audience")
         crossing = Crossing(act=Act(case["act"]), **{name: case[name] for name in names})
         decision = decide_crossing(person, crossing, operator_of(case), on, POLICY)
     else:
-        operator = operator_of(case) if "persons" in case or "designations" in case else None
+        operator = operator_of(case)
         decision = decide_home(person, case["candidate"], on, POLICY, operator)
         if "proposed" in case:
             assert choose_home(person, SITES, on, POLICY, operator).proposed == case["proposed"]

@@ -82,15 +82,19 @@ BAD = {
     "gap": (ENDED + SECOND, 30, "from 2018-01-02 to 2019-12-31"),
     "versions-of-two-kinds": (ENDED + changed('id = "T"', 'id = "A"', TRANSFER) + CITATION, 28, "of one kind"),
     "impossible-threshold": (
-        changed("mode =", 'threshold = { metric = "persons_since_january", at_least = 9, below = 9 }\nmode ='),
+        changed("mode =", 'thresholds = [{ metric = "persons_since_january", at_least = 9, below = 9 }]\nmode ='),
         15,
         "no number is at least 9 and below 9",
     ),
-    "empty-threshold": (changed("mode =", 'threshold = { metric = "persons_since_january" }\nmode ='), 15, "at_least"),
-    "negative-threshold": (
-        changed("mode =", 'threshold = { metric = "persons_since_january", below = -1 }\nmode ='),
+    "empty-threshold": (
+        changed("mode =", 'thresholds = [{ metric = "persons_since_january" }]\nmode ='),
         15,
-        "`threshold.below`",
+        "at_least",
+    ),
+    "negative-threshold": (
+        changed("mode =", 'thresholds = [{ metric = "persons_since_january", below = -1 }]\nmode ='),
+        15,
+        "`thresholds.below`",
     ),
     "bad-category": (HEAD + changed("user.contact", "user.contakt", TRANSFER) + CITATION, 16, "`user.contact`"),
     "empty-gate": (HEAD + TRANSFER + "asks = [[]]\n" + CITATION, 18, "can never open"),

@@ -11,25 +11,23 @@ from hypothesis import strategies as st
 from domicile.ids import Country
 from domicile.law.compiled import Law, LawOn
 from domicile.law.decision import Decision, Verdict
-from domicile.law.facts import Act, Basis, Claim, Crossing, Operator, Person, Safeguard
+from domicile.law.facts import Act, Basis, Claim, Count, Crossing, Operator, Person, Safeguard
 from domicile.law.finding import Finding, combine
 from domicile.law.library import load_packs, load_policy
 from domicile.law.policy import Policy
 from domicile.law.publication import decide_publication
 from domicile.law.residency import choose_home, decide_home
-from domicile.law.rule import Transfer
 from domicile.law.signup import decide_signup
 from domicile.law.transfer import decide_crossing
 
 LAW, POLICY = load_packs(), load_policy()
-PLACES = ["DE", "FR", "RU", "CN", "US", "BR", "CH", "CA"]
+PLACES = sorted({"DE", "FR", "RU", "CN", "US", "BR", "CH", "CA"} | (LAW.packs.keys() - {"EU"}))
 KINDS = sorted(
     {
         ask.safeguard
         for pack in LAW.packs.values()
         for rule in pack.rule
-        if isinstance(rule, Transfer)
-        for ask in chain.from_iterable(rule.asks)
+        for ask in chain.from_iterable(getattr(rule, "asks", ()))
         if ask.safeguard
     }
 )
@@ -63,9 +61,22 @@ papers = st.builds(
     valid_until=st.none() | DAYS,
     scope=st.frozensets(st.sampled_from(["user.content", "user.name", "user"]), max_size=2),
 )
-counts = st.lists(st.tuples(st.just("CN"), st.sampled_from([0, 99_999, 100_000, 1_000_000])), max_size=1).map(tuple)
+METRICS = ["daily_users", "monthly_users", "registered", "persons_since_january", "persons_12_months", "turnover"]
+sizes = st.dictionaries(
+    st.tuples(st.sampled_from(METRICS), st.sampled_from(sorted(LAW.packs))),
+    st.sampled_from([0, 99_999, 100_000, 500_000, 1_000_000, 50_000_000]),
+    max_size=4,
+)
+EVENTS = sorted({rule.event for pack in LAW.packs.values() for rule in pack.rule if rule.event} | {"none"})
 operators = st.builds(
-    Operator, st.frozensets(papers, max_size=8), counts, st.frozensets(st.just("CN:CIIO"), max_size=1)
+    Operator,
+    safeguards=st.frozensets(papers, max_size=8),
+    counts=sizes.map(lambda of: frozenset(Count(metric, place, n) for (metric, place), n in of.items())),
+    designations=st.frozensets(st.just("CN:CIIO"), max_size=1),
+    owner=st.none() | places,
+    established=st.none() | st.frozensets(places, max_size=3),
+    events=st.dictionaries(st.sampled_from(EVENTS), DAYS, max_size=2).map(lambda of: frozenset(of.items())),
+    collected=st.none() | st.frozensets(st.sampled_from(["user.contact.phone_number", "user.name"]), max_size=2),
 )
 policies = st.sampled_from([POLICY, None])
 quick = settings(max_examples=150, deadline=None)
@@ -83,7 +94,7 @@ def all_decisions(
         decide_crossing(person, crossing, operator, on, policy),
         decide_publication(person, on, policy),
         decide_home(person, crossing.exporter, on, policy, operator),
-        decide_signup(person, crossing.exporter, on, policy).decision,
+        decide_signup(person, crossing.exporter, on, policy, operator).decision,
     ]
 
 

@@ -10,7 +10,7 @@ import domicile.law
 from domicile.law.compiled import Law
 from domicile.law.decision import Verdict
 from domicile.law.explain import explain, who_can_compel
-from domicile.law.facts import ABROAD, PARENTAL, PUBLICATION, Act, Basis, Claim, Crossing, Operator, Person
+from domicile.law.facts import ABROAD, PARENTAL, PUBLICATION, Act, Basis, Claim, Count, Crossing, Operator, Person
 from domicile.law.library import load_packs, load_policy, load_safeguards
 from domicile.law.policy import QUESTIONS
 from domicile.law.residency import choose_home, lawful_homes
@@ -21,7 +21,7 @@ from domicile.law.transfer import decide_crossing
 LAW, POLICY, PAPERS = load_packs(), load_policy(), load_safeguards()
 RULES = [rule for pack in LAW.packs.values() for rule in pack.rule]
 TODAY = date(2026, 11, 21)
-OPERATOR = Operator(PAPERS, (("CN", 1200),))  # type: ignore[arg-type]
+OPERATOR = Operator(PAPERS, frozenset({Count("persons_since_january", "CN", 1200)}))  # type: ignore[arg-type]
 
 
 def resident(country: str, *consents: str) -> Person:

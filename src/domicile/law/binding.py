@@ -1,0 +1,84 @@
+"""Which rules bind an operator: by counts, designation, establishment, what is collected, and events that happened."""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import date
+
+from domicile.ids import Country
+from domicile.law.categories import covers
+from domicile.law.compiled import Compiled, LawOn
+from domicile.law.facts import Operator
+from domicile.law.rule import Rule, Threshold
+
+UNKNOWN = Operator()
+
+
+def bound(
+    place: Country, kind: type[Rule], operator: Operator | None, on: LawOn, since: date | None = None
+) -> Iterator[Compiled]:
+    """The rules of one kind that bind this operator towards a person who joined on `since`.
+
+    Where the operator did not say who owns or where they are established, the rule comes back in doubt: it answers
+    Unsettled. A count that nobody made reaches every threshold.
+    """
+    known = operator or UNKNOWN
+    articles = on.rules(place, kind)
+    if known.events:
+        articles = (*articles, *_begun(on.waiting(place, kind), known, on))
+    for article in articles:
+        rule = article.rule
+        if rule.conditional and not _binds(rule, place, known, on.date, since):
+            continue
+        unsaid = (rule.owner is not None and known.owner is None) or (
+            (rule.established is not None or rule.unit is not None) and known.established is None
+        )
+        yield article.in_doubt if unsaid else article
+
+
+def starts(rule: Rule, operator: Operator) -> date | None:
+    """The first day of a rule: fixed, or after the event on which it waits; None if that has not happened."""
+    if rule.valid_from is not None:
+        return rule.valid_from
+    day = operator.day_of(rule.event) if rule.event else None
+    return None if day is None else months_after(day, rule.after_months)
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day so many months later, or the last of that month if it has no such day."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def _begun(waiting: tuple[Compiled, ...], operator: Operator, on: LawOn) -> Iterator[Compiled]:
+    for article in waiting:
+        day = starts(article.rule, operator)
+        if day is not None and day <= on.date:
+            yield article.begun(day)
+
+
+def _binds(rule: Rule, place: Country, operator: Operator, today: date, since: date | None) -> bool:
+    """Whether every condition that the operator answered is met."""
+    if rule.designation is not None and f"{place}:{rule.designation}" not in operator.designations:
+        return False
+    if rule.owner is not None and operator.owner not in (None, rule.owner):
+        return False
+    if operator.established is not None:
+        if rule.established is not None and (rule.established == "here") != (place in operator.established):
+            return False
+        if rule.unit is not None and rule.unit not in operator.established:
+            return False
+    if rule.existing_until and rule.valid_from and since and since < rule.valid_from and today <= rule.existing_until:
+        return False
+    if rule.collects and operator.collected is not None and not collects(rule, operator.collected):
+        return False
+    return all(_reached(threshold, operator.counted(threshold.metric, place)) for threshold in rule.thresholds)
+
+
+def collects(rule: Rule, collected: frozenset[str]) -> bool:
+    """Whether one of the rule's categories is collected, by prefix: `user.contact` covers its parts."""
+    return any(covers(prefix, category) for prefix in rule.collects for category in collected)
+
+
+def _reached(threshold: Threshold, count: int | None) -> bool:
+    low, high = threshold.at_least, threshold.below
+    return count is None or ((low is None or count >= low) and (high is None or count < high))
