@@ -13,8 +13,8 @@ import httpx
 import msgspec
 import uvicorn
 
+from domicile.running import Domicile
 from domicile.web.app import make_app
-from domicile.wiring import Domicile
 
 _FORM = re.compile(r'<form method="post" action="(?P<action>[^"]+)".*?</form>', re.DOTALL)
 _INPUT = re.compile(r"<input[^>]*>")

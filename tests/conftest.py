@@ -20,8 +20,8 @@ import uvicorn
 
 from domicile.audit.residency import audit
 from domicile.ids import MemberId
+from domicile.running import Domicile
 from domicile.web.app import make_app
-from domicile.wiring import Domicile
 from network_at import MakeMember, SetClock, make_member, network_at
 
 RUNNING = pytest.StashKey[Domicile]()

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from domicile.errors import Unavailable
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 
 
 class _Silent:

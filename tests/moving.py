@@ -8,7 +8,7 @@ from domicile.ids import MemberId, SiteName
 from domicile.placement.directory import Home
 from domicile.placement.ownership import OwnedTable
 from domicile.placement.sites import Site
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 
 
 async def move_by_hand(domicile: Domicile, member: MemberId, to: str) -> Home:

@@ -13,7 +13,8 @@ from domicile.ids import MemberId
 from domicile.network.forms import SignUp
 from domicile.placement.embedded import discard
 from domicile.placement.sites import DATABASE, superuser_conninfo
-from domicile.wiring import Domicile, open_domicile
+from domicile.running import Domicile
+from domicile.wiring import open_domicile
 
 MakeMember = Callable[..., Awaitable[MemberId]]
 PUBLICATION = ("publication",)

@@ -7,8 +7,8 @@ from types import TracebackType
 import httpx
 from litestar import Litestar
 
+from domicile.running import Domicile
 from domicile.web.app import make_app
-from domicile.wiring import Domicile
 
 ADDRESS = "http://127.0.0.1:8400"
 _apps: dict[int, Litestar] = {}

@@ -7,6 +7,7 @@ are JSON there: `DOMICILE_SITES='[{"name": "de-1", "isolated": true}]'`; plain l
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,25 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return f"Mail({self.host}:{self.port})"
 
 
+class OperatorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who runs the network, as the law asks it. What is not said is unknown, and the law's answer then Unsettled.
+
+    `owner` is the owner's nationality; `established` lists countries and free zones (`AE-DIFC`) with an establishment;
+    `designations` are lists of authorities that name the operator (`CN:CIIO`); `events` are the days of what rules
+    wait for, by the name that the pack gives it; `turnover` is a year's, by currency.
+    """
+
+    name: str = "Domicile demo operator"
+    address: str = ""
+    representative: str = ""
+    data_protection_officer: str = ""
+    owner: str | None = None
+    established: tuple[str, ...] | None = None
+    designations: tuple[str, ...] = ()
+    events: dict[str, date] = {}
+    turnover: dict[str, int] = {}
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Requests an address or a token may make in five minutes, and sizes. `exempt_loopback` suits the demonstration."""
 
@@ -95,6 +115,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     default_site: str | None = None
     hub: HubConfig = HubConfig()
     embedded: Embedded = Embedded()
+    operator: OperatorConfig = OperatorConfig()
     limits: Limits = Limits()
     host: str = "127.0.0.1"
     port: int = 8400

@@ -1,10 +1,8 @@
 """The composition root: builds every part once and hands each only what it uses. No rules, no SQL."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,11 @@ import structlog
 
 from domicile.border.crossing import Door
 from domicile.border.delivery import Deliverer
+from domicile.border.operator import OperatorNow, state_operator
 from domicile.config import Config
 from domicile.database import Database
-from domicile.errors import Unavailable
 from domicile.ids import SiteName
-from domicile.law.compiled import Law
 from domicile.law.library import load_packs, load_policy
-from domicile.law.policy import Policy
 from domicile.migrations.upgrade import upgrade
 from domicile.network.access import Access
 from domicile.network.confirmation import Confirmation, Post
@@ -36,78 +32,18 @@ from domicile.network.views import VIEWS
 from domicile.placement.directory import Directory
 from domicile.placement.embedded import Embedded
 from domicile.placement.ownership import Ownership, load_ownership
-from domicile.placement.quarantine import quarantine_stale
 from domicile.placement.routing import Clock, Router
 from domicile.placement.sealing import load_secret
 from domicile.placement.servers import open_servers
 from domicile.placement.sites import Site, check_server, make_site
+from domicile.running import Domicile
 from domicile.transport.exchange import Exchange
 
 log = structlog.get_logger("domicile")
 
-TICK_S = 1.0
-STUCK_AFTER = timedelta(minutes=1)
-
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Domicile:
-    """Everything that web and command line use."""
-
-    config: Config
-    ownership: Ownership
-    sites: dict[SiteName, Site]
-    hub: Database
-    directory: Directory
-    router: Router
-    exchange: Exchange
-    law: Law
-    policy: Policy
-    door: Door
-    deliverer: Deliverer
-    members: Members
-    access: Access
-    confirmation: Confirmation
-    profiles: Profiles
-    posts: Posts
-    follows: Follows
-    reactions: Reactions
-    notifications: Notifications
-    timelines: Timelines
-    media: Media
-    clock: Clock
-    embedded: Embedded | None
-
-    async def tick(self) -> None:
-        """Recurring work: hear the hub, deliver what waits, finish sign-ups, write down what the border counted."""
-        for name in self.sites:
-            with contextlib.suppress(Unavailable, TimeoutError):
-                await self.router.apply_feed(name)
-                await self.deliverer.deliver_due(name)
-                await self.members.repair_sign_ups(name, STUCK_AFTER)
-        with contextlib.suppress(Unavailable):
-            await self.door.write_tally()
-
-    async def keep_ticking(self) -> None:
-        """`tick` for ever; a failure is logged and tried again."""
-        while True:
-            await asyncio.sleep(TICK_S)
-            try:
-                await self.tick()
-            except Exception:
-                log.exception("recurring work failed")
-
-    async def repair(self) -> None:
-        """Before a site serves: set stale members aside, finish or undo sign-ups that a crash cut short."""
-        for name, site in self.sites.items():
-            try:
-                await quarantine_stale(site, self.directory)
-                await self.members.repair_sign_ups(name)
-            except Unavailable as error:
-                log.warning("not checked against the hub before serving", site=name, detail=error.detail)
 
 
 @contextlib.asynccontextmanager
@@ -133,6 +69,7 @@ async def open_domicile(
             for name, site in sites.items():
                 await check_server(name, site.app)
         domicile = _assemble(config, ownership, sites, hub, embedded, overrides)
+        await domicile.operator.refresh()
         if exclusive or (embedded is not None and embedded.owned):
             await domicile.repair()  # whoever attaches to a running network leaves that to it
         yield domicile
@@ -155,9 +92,11 @@ def _assemble(
     directory = Directory(hub, config.hub.lookups_per_minute)
     router = Router(sites, directory, clock)
     exchange = Exchange()
-    door = Door(router, exchange, law, policy, clock)
+    stated = state_operator(config.operator, policy.name, ownership)
+    operator = OperatorNow(stated, sites, clock)
+    door = Door(router, exchange, law, policy, stated, clock)
     deliverer = Deliverer(router, door, exchange)
-    members = Members(router, directory, law, policy, digest_key, clock, default_site)
+    members = Members(router, directory, law, policy, operator, digest_key, clock, default_site)
     access = Access(router, directory, access_key, clock)
     letters = Post(**msgspec.structs.asdict(config.mail)) if config.confirm_email and config.mail else None
     posts = Posts(router, door, deliverer, members, config.url, config.limits.post_characters)
@@ -180,6 +119,7 @@ def _assemble(
         exchange=exchange,
         law=law,
         policy=policy,
+        operator=operator,
         door=door,
         deliverer=deliverer,
         members=members,

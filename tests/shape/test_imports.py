@@ -12,10 +12,11 @@ LINE = (
 )
 RANK = {part: place for place, group in enumerate(LINE.split(" | ")) for part in group.split(" · ")}
 EVERYBODYS = {"errors", "ids", "lifecycle", "database", "logs"}
-SETTINGS_FOR = {"config", "placement.sites", "placement.servers", "web", "wiring", "cli"}
+SETTINGS_FOR = {"config", "placement.sites", "placement.servers", "running", "web", "wiring", "cli"}
 """Who may know the settings: the others are handed the values they need."""
-TOOLS = {"migrations": RANK["network"] + 0.5}
-"""`migrations` makes the tables of a declaration, and freezes the network's: between network and web."""
+TOOLS = {"migrations": RANK["network"] + 0.5, "running": RANK["network"] + 0.6}
+"""`migrations` makes the tables of a declaration, and freezes the network's; `running` is the whole, as `wiring` builds
+it and web and command line use it: both between network and web."""
 BANNED = {"utils", "util", "helpers", "helper", "common", "core", "manager", "service", "services", "misc", "base"}
 
 
@@ -45,8 +46,6 @@ def test_a_module_imports_only_from_its_left(module: Module) -> None:
         if part in EVERYBODYS or part == module.part or part in ("config", "__version__"):
             continue
         assert module.part not in EVERYBODYS | {"config"}, f"{module.name} is everybody's and imports {imported}"
-        if module.part == "web" and imported == "wiring.Domicile":
-            continue  # the type of the whole that web is handed; wiring itself never imports web
         assert rank(part) < rank(module.part), f"{module.name} imports {imported}"
 
 

@@ -11,7 +11,7 @@ from domicile.audit.residency import audit
 from domicile.database import Database
 from domicile.ids import MemberId, next_snowflake
 from domicile.network.posts import Draft
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from moving import move_by_hand
 from network_at import MakeMember, superuser
 

@@ -14,7 +14,7 @@ from domicile.law.facts import Safeguard
 from domicile.network.posts import Draft
 from domicile.network.questions import Authors
 from domicile.network.timelines import Page, make_bounds
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from moving import move_by_hand
 from network_at import MakeMember, SetClock
 from wire import tapped, unreachable

@@ -16,7 +16,7 @@ from domicile.errors import DomicileError, InvalidInput, NotResident
 from domicile.ids import SiteName
 from domicile.placement.fence import site_ddl
 from domicile.placement.ownership import load_ownership
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import superuser
 
 ROOT = Path(__file__).parents[2]

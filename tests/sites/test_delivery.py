@@ -10,8 +10,8 @@ from domicile.border.delivery import Parcel, Receipt
 from domicile.ids import MemberId, SiteName, next_snowflake
 from domicile.network.follows import FollowHalf, Relation
 from domicile.network.posts import Draft
+from domicile.running import Domicile
 from domicile.transport.exchange import encode
-from domicile.wiring import Domicile
 from moving import move_by_hand
 from network_at import MakeMember, SetClock
 from wire import tapped, unreachable

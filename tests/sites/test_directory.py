@@ -10,7 +10,7 @@ import pytest
 from domicile.errors import Conflict, TooMany
 from domicile.ids import MemberId, SiteName
 from domicile.placement.directory import Directory, Home
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from moving import move_by_hand
 from network_at import MakeMember, superuser
 

@@ -10,7 +10,7 @@ from domicile.errors import Conflict, DomicileError, NotResident
 from domicile.ids import MemberId, next_snowflake
 from domicile.placement.ownership import VAULT
 from domicile.placement.sites import Site
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import MakeMember, superuser
 
 CONSENT = "INSERT INTO consent VALUES (%s, %s, 'abroad', '', '{}', now(), NULL)"

@@ -15,7 +15,8 @@ from domicile.network.timelines import make_bounds
 from domicile.placement.embedded import discard
 from domicile.placement.rebuild import rebuild_directory
 from domicile.placement.sites import embedded_credentials
-from domicile.wiring import Domicile, open_domicile
+from domicile.running import Domicile
+from domicile.wiring import open_domicile
 
 
 def form(handle: str, country: str) -> SignUp:

@@ -11,7 +11,7 @@ from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, SiteName
 from domicile.network.media import media_file
 from domicile.network.posts import Draft
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import MakeMember
 
 GPS, MAKE = 0x8825, 0x010F

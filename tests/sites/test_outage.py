@@ -17,7 +17,7 @@ from domicile.network.posts import Draft
 from domicile.network.timelines import make_bounds
 from domicile.placement.routing import wait_for_site
 from domicile.placement.supervisor import postmaster_pid
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import make_member
 
 RUSSIA = SiteName("ru-1")

@@ -12,7 +12,7 @@ from domicile.network.posts import Draft
 from domicile.network.timelines import make_bounds
 from domicile.placement.directory import Home
 from domicile.placement.routing import SiteReader, SiteWriter
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from hub_down import hub_down
 from moving import move_by_hand
 from network_at import MakeMember

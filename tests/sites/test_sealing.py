@@ -16,7 +16,7 @@ from domicile.errors import DomicileError, InvalidFields, Misconfigured
 from domicile.ids import MemberId
 from domicile.network.posts import Draft
 from domicile.placement.sealing import BrokenSeal, DataKey, SiteKey, keyed_digest, load_secret
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import MakeMember, superuser
 
 KEY = DataKey(MemberId(7), b"k" * 32)

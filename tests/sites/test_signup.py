@@ -14,7 +14,7 @@ import pytest
 
 from domicile.errors import InvalidFields, NotFound
 from domicile.ids import MemberId
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import MakeMember
 
 SOURCE = Path(__file__).parents[2] / "src"

@@ -15,7 +15,7 @@ from mastodon.errors import MastodonAPIError, MastodonNotFoundError, MastodonUna
 from PIL import Image
 
 from clients_browser import Browser, served
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import make_member
 
 T = TypeVar("T")

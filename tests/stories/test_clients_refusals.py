@@ -13,7 +13,7 @@ import pytest
 from clients_browser import Browser, served
 from domicile.errors import Unavailable
 from domicile.ids import MemberId
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import make_member
 
 PASSWORD = "correct horse battery"

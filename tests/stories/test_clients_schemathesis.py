@@ -14,7 +14,7 @@ import pytest
 from clients_browser import served
 from domicile.ids import MemberId
 from domicile.network.posts import Draft
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import make_member
 
 SECONDS = 20

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from clients_browser import Browser
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import make_member
 
 Toot = Callable[..., Awaitable[str]]

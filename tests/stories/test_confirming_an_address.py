@@ -14,8 +14,9 @@ from domicile.errors import InvalidInput, Misconfigured, NotPermitted, Unavailab
 from domicile.network.forms import SignUp
 from domicile.network.members import Unconfirmed
 from domicile.placement.embedded import discard
+from domicile.running import Domicile
 from domicile.web.app import make_app
-from domicile.wiring import Domicile, open_domicile
+from domicile.wiring import open_domicile
 
 PASSWORD = "a long password"
 

@@ -6,8 +6,8 @@ import pytest
 
 from domicile.ids import MemberId
 from domicile.network.profiles import ProfileChange
+from domicile.running import Domicile
 from domicile.web.site.session import own_path
-from domicile.wiring import Domicile
 from network_at import MakeMember
 from page_browser import Browser
 

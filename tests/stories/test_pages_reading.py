@@ -10,7 +10,7 @@ from domicile.errors import Misdirected, TooMany, Unavailable, Withheld
 from domicile.ids import SiteName
 from domicile.network.posts import Draft
 from domicile.network.timelines import Timelines
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import MakeMember
 from page_browser import Browser, hidden
 

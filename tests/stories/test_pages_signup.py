@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from domicile.ids import country_of_site
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from page_browser import Browser
 
 

@@ -17,7 +17,7 @@ from domicile.network.seeding.load import SeedReport, seed
 from domicile.network.seeding.people import words_of
 from domicile.network.seeding.safeguards import file_demo_safeguards
 from domicile.network.timelines import make_bounds
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 from network_at import network_at, superuser
 
 MEMBERS = 200

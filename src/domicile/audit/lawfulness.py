@@ -6,7 +6,7 @@ from domicile.audit.report import Violation
 from domicile.errors import Unavailable
 from domicile.ids import Country, SiteName
 from domicile.law.compiled import LawOn
-from domicile.law.facts import Basis, Claim, Person
+from domicile.law.facts import Basis, Claim, Operator, Person
 from domicile.law.policy import Policy
 from domicile.law.residency import decide_home
 from domicile.placement.sites import Site
@@ -19,7 +19,9 @@ GROUP BY claims
 """
 
 
-async def find_unlawful_homes(sites: Mapping[SiteName, Site], law: LawOn, policy: Policy) -> list[Violation]:
+async def find_unlawful_homes(
+    sites: Mapping[SiteName, Site], law: LawOn, policy: Policy, operator: Operator
+) -> list[Violation]:
     """Residents whose home the law of that day forbids, or the policy where the law does not say."""
     found: list[Violation] = []
     for name, site in sites.items():
@@ -28,7 +30,8 @@ async def find_unlawful_homes(sites: Mapping[SiteName, Site], law: LawOn, policy
         except Unavailable:
             continue  # the residency audit has said so already
         for row in rows:
-            decision = decide_home(Person(frozenset(map(_claim, row.claims or ()))), site.country, law, policy)
+            person = Person(frozenset(map(_claim, row.claims or ())))
+            decision = decide_home(person, site.country, law, policy, operator)
             if not decision.allowed:
                 rules = ", ".join(f"{c.act} {c.article}" for c in decision.citations) or "the operator's policy"
                 text = f"{row.members} members may not have their home in {site.country}: {rules}"

@@ -73,11 +73,14 @@ class Seen(Generic[R]):
 class Door:
     """The border of every site this process serves. `views` are what can be asked for, by name."""
 
-    def __init__(self, router: Router, exchange: Exchange, law: Law, policy: Policy, clock: Clock) -> None:
+    def __init__(
+        self, router: Router, exchange: Exchange, law: Law, policy: Policy, stated: Operator, clock: Clock
+    ) -> None:
         self.router = router
         self.exchange = exchange
         self.law = law
         self.policy = policy
+        self.stated = stated
         self.clock = clock
         self.tally: Counter[tuple[SiteName, date, Country, Licence]] = Counter()
         self.isolated = frozenset(name for name, site in router.sites.items() if site.isolated)
@@ -232,10 +235,10 @@ class Door:
         if known is not None and known[0] == papers and known[1].on == today:
             return known[1]
         country = country_of_site(site)
-        operator = Operator(
+        operator = msgspec.structs.replace(
+            self.stated,
             safeguards=in_force(await list_safeguards(self.router.sites[site].app), today),
             counts=frozenset({Count("persons_since_january", country, await self._persons_at(site))}),
-            policy=self.policy.name,
         )
         desk = Desk(site, country, today, self.law.on(today), operator, self.policy)
         self._desks[site] = (papers, desk)

@@ -13,7 +13,7 @@ from domicile.cli.output import (
     settings,
 )
 from domicile.placement.rebuild import Rebuilt, rebuild_directory
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 
 hub_app = typer.Typer(help="The directory: who is at home where.", no_args_is_help=True)
 

@@ -29,7 +29,7 @@ from domicile.law.decision import Citation, Conflict, Decision
 from domicile.law.explain import explain, explain_citation
 from domicile.law.facts import Safeguard
 from domicile.law.library import load_pack, load_packs
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 
 law_app = typer.Typer(help="What the law asks, since when, by which article. Not legal advice.", no_args_is_help=True)
 safeguard_app = typer.Typer(help="Contracts, notices and assessments on file.", no_args_is_help=True)

@@ -43,8 +43,9 @@ from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
 from domicile.network.seeding.load import SeedReport, finish_seeding, seed
 from domicile.network.seeding.safeguards import file_demo_safeguards
 from domicile.network.size import count_network
+from domicile.running import Domicile
 from domicile.web.serving import serve
-from domicile.wiring import Domicile, open_domicile
+from domicile.wiring import open_domicile
 
 app = typer.Typer(
     name="domicile",
@@ -176,7 +177,9 @@ def audit_command(
             moment = datetime.combine(day, time.max, UTC) if day else domicile.clock()
             report = await audit_sites(domicile.sites, domicile.hub, moment)
             law = domicile.law.on(moment.date())
-            report.violations += await find_unlawful_homes(domicile.sites, law, domicile.policy)
+            report.violations += await find_unlawful_homes(
+                domicile.sites, law, domicile.policy, domicile.operator.facts
+            )
             return report
 
         report = on_network(chosen, check)

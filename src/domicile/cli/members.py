@@ -20,7 +20,7 @@ from domicile.errors import InvalidInput
 from domicile.ids import MemberId, country_of_site
 from domicile.network.forms import SignUp
 from domicile.placement.whereabouts import Whereabouts, find_whereabouts
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 
 member_app = typer.Typer(help="Members: add, find, look where their data is, hand out a token.", no_args_is_help=True)
 

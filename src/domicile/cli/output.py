@@ -21,7 +21,8 @@ from rich.table import Table
 from domicile.config import Config, load_config
 from domicile.errors import DomicileError, InvalidFields, InvalidInput, Misconfigured, NotFound
 from domicile.ids import MemberId, parse_member_id
-from domicile.wiring import Domicile, open_domicile
+from domicile.running import Domicile
+from domicile.wiring import open_domicile
 
 T = TypeVar("T")
 

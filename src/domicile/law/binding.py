@@ -71,7 +71,14 @@ def _binds(rule: Rule, place: Country, operator: Operator, today: date, since: d
         return False
     if rule.collects and operator.collected is not None and not collects(rule, operator.collected):
         return False
-    return all(_reached(threshold, operator.counted(threshold.metric, place)) for threshold in rule.thresholds)
+    return all(_reached(threshold, current(threshold, place, operator)) for threshold in rule.thresholds)
+
+
+def current(threshold: Threshold, place: Country, operator: Operator) -> int | None:
+    """How many there are now of what a threshold counts; None if nobody counted."""
+    if threshold.metric == "turnover":
+        return operator.turned_over(threshold.currency)
+    return operator.counted(threshold.metric, place)
 
 
 def collects(rule: Rule, collected: frozenset[str]) -> bool:

@@ -87,7 +87,8 @@ class Operator(Struct, frozen=True, cache_hash=True, gc=False):
     A metric that is absent from `counts` was not counted: every band of a threshold then applies. Designations are
     written `CN:CIIO`. `owner` and `established` (countries and free zones) are None where the operator did not say.
     `events` are the days of events on which rules wait, such as a decision served. `collected` are the categories of
-    personal data that the network collects; None: not asked, so any. `policy` is the policy's name, for the record.
+    personal data that the network collects; None: not asked, so any. `turnover` is a year's, by currency. `policy` is
+    the policy's name, for the record.
     """
 
     safeguards: frozenset[Safeguard] = frozenset()
@@ -98,10 +99,15 @@ class Operator(Struct, frozen=True, cache_hash=True, gc=False):
     established: frozenset[str] | None = None
     events: frozenset[tuple[str, date]] = frozenset()
     collected: frozenset[str] | None = None
+    turnover: frozenset[tuple[str, int]] = frozenset()
 
     def counted(self, metric: str, jurisdiction: Country) -> int | None:
         """The count, or None if nobody counted."""
         return next((c.n for c in self.counts if c.metric == metric and c.jurisdiction == jurisdiction), None)
+
+    def turned_over(self, currency: str | None) -> int | None:
+        """A year's turnover in a currency, or None if the operator did not say."""
+        return next((n for name, n in self.turnover if name == currency), None)
 
     def day_of(self, event: str) -> date | None:
         """The day on which an event happened, or None if it has not, as far as the operator says."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from domicile.border.operator import OperatorNow
 from domicile.database import Session
 from domicile.errors import Conflict, InvalidFields, InvalidInput, NotAuthenticated, NotFound, NotPermitted, NotResident
 from domicile.ids import SEQUENCE_BITS, Country, MemberId, SiteName, country_of_site, milliseconds, next_snowflake
@@ -65,6 +66,7 @@ class Members:
     directory: Directory
     law: Law
     policy: Policy
+    operator: OperatorNow
     digest_key: bytes
     clock: Clock
     default_site: SiteName
@@ -97,10 +99,10 @@ class Members:
         candidates = list(dict.fromkeys(country_of_site(name) for name in open_sites))
         if form.country is None:
             asked = country_of_site(self.default_site)
-            if asked not in lawful_homes(person, [asked], on, self.policy):
+            if asked not in lawful_homes(person, [asked], on, self.policy, self.operator.facts):
                 raise refuse("country", "ERR_BLANK", "is needed: your address points to a country whose law decides")
             return Placement(self.default_site, claims)
-        found = choose_home(person, candidates, on, self.policy)
+        found = choose_home(person, candidates, on, self.policy, self.operator.facts)
         if found.proposed is None:
             raise refuse("country", "ERR_UNAVAILABLE", "has no lawful home in this network at present")
         here = [name for name in open_sites if country_of_site(name) == found.proposed]
@@ -273,7 +275,8 @@ class Members:
         today = self.clock().date()
         age = age_on(form.birth_date, today) if form.birth_date else None
         person = Person(place.claims, frozenset(form.consents), age)
-        found = decide_signup(person, country_of_site(place.site), self.law.on(today), self.policy)
+        country = country_of_site(place.site)
+        found = decide_signup(person, country, self.law.on(today), self.policy, self.operator.facts)
         if age is not None and found.minimum_age is not None and age < found.minimum_age:
             raise refuse(
                 "date_of_birth", "ERR_BELOW_LIMIT", f"is below the age of {found.minimum_age} that the law sets"
@@ -288,7 +291,9 @@ class Members:
         asked = (
             consent
             for country in countries
-            for consent in decide_signup(Person(frozenset({Claim(country, Basis.RESIDENCE)})), country, on).consents
+            for consent in decide_signup(
+                Person(frozenset({Claim(country, Basis.RESIDENCE)})), country, on, operator=self.operator.facts
+            ).consents
         )
         return sorted({consent.citation.rule for consent in asked if consent.kind == kind})
 

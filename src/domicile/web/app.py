@@ -13,6 +13,7 @@ from litestar.types import Message, Scope
 
 from domicile import __version__
 from domicile.errors import DomicileError
+from domicile.running import Domicile
 from domicile.web.auth import SCOPES
 from domicile.web.client_api.docs import DocsPage
 from domicile.web.client_api.routes import ROUTES
@@ -20,7 +21,6 @@ from domicile.web.errors import answer_domicile, answer_http, answer_unexpected
 from domicile.web.limits import Limits
 from domicile.web.site import pages
 from domicile.web.site.refusals import show_http_refusal
-from domicile.wiring import Domicile
 
 # What other origins may call: apps that run in a browser.
 _OPEN_PATHS = (

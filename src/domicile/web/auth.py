@@ -6,7 +6,7 @@ from litestar.connection import ASGIConnection
 
 from domicile.errors import NotAuthenticated, NotPermitted
 from domicile.network.access import Grant
-from domicile.wiring import Domicile
+from domicile.running import Domicile
 
 DEFAULT_SCOPE = "read"
 _THINGS = {

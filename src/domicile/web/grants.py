@@ -17,8 +17,8 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 
 from domicile.ids import MemberId
 from domicile.network.access import App, Code, Grant
+from domicile.running import Domicile
 from domicile.web.auth import DEFAULT_SCOPE, allows, normal_scopes
-from domicile.wiring import Domicile
 
 AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
 

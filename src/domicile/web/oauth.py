@@ -17,10 +17,10 @@ from authlib.oauth2.rfc6749.util import extract_basic_authorization
 from domicile.errors import NotAuthenticated, NotFound
 from domicile.ids import MemberId
 from domicile.network.access import App, Code, Grant
+from domicile.running import Domicile
 from domicile.web.auth import SCOPES
 from domicile.web.errors import AuthorizationRefused, OAuthRefused
 from domicile.web.grants import AUTH_METHODS, Client, CodeGrant, Request, Revocation, Server
-from domicile.wiring import Domicile
 
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import uvicorn
 
 from domicile.errors import Misconfigured
+from domicile.running import Domicile
 from domicile.web.app import make_app
-from domicile.wiring import Domicile
 
 
 class _Server(uvicorn.Server):

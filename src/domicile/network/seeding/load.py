@@ -208,6 +208,6 @@ def asked_consents(members: Members) -> Asked:
     found: dict[str, dict[str, list[str]]] = {}
     for country in {country_of_site(name) for name in members.router.sites}:
         person = LegalPerson(frozenset({Claim(country, Basis.RESIDENCE)}))
-        consents = decide_signup(person, country, on, members.policy).consents
+        consents = decide_signup(person, country, on, members.policy, members.operator.facts).consents
         found[country] = {asked.kind: sorted({citation.rule for citation in asked.citations}) for asked in consents}
     return found

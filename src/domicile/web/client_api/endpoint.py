@@ -20,12 +20,12 @@ from litestar.response import Response
 from domicile.errors import NotAuthenticated, NotFound
 from domicile.ids import MemberId, PostId, SiteName, parse_member_id, parse_number, parse_post_id
 from domicile.network.access import Grant
+from domicile.running import Domicile
 from domicile.web.auth import bearer, check_grant
 from domicile.web.bodies import convert, query_values, read_values
 from domicile.web.client_api.openapi import documented, security
 from domicile.web.errors import rate_limit_reset
 from domicile.web.limits import Left, Limits
-from domicile.wiring import Domicile
 
 LARGEST_NUMBER = (1 << 63) - 1
 # What a client may send beside its file.

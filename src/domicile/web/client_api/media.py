@@ -8,11 +8,11 @@ from litestar.response import Response
 
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import parse_member_id, parse_site_name
+from domicile.running import Domicile
 from domicile.web.bodies import Upload
 from domicile.web.client_api.endpoint import Call, Reply, endpoint
 from domicile.web.client_api.pages import shaper
 from domicile.web.client_api.shapes import file_claim
-from domicile.wiring import Domicile
 
 
 class UploadForm(msgspec.Struct):

@@ -10,9 +10,9 @@ from domicile.ids import Country
 from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
 from domicile.network.size import Size, count_sites
 from domicile.network.timelines import make_bounds
+from domicile.running import Domicile
 from domicile.web.site.page import AnyRequest, open_page
 from domicile.web.site.world_map import Place, place_sites
-from domicile.wiring import Domicile
 
 FEWEST_TOLD = 50
 LOOK_EVERY_S = 60.0

@@ -15,6 +15,7 @@ from domicile.ids import MemberId, PostId, SiteName, Snowflake, moment_of, parse
 from domicile.network.items import PostItem, Profile
 from domicile.network.questions import Bounds
 from domicile.network.timelines import make_bounds
+from domicile.running import Domicile
 from domicile.web.bodies import Upload, Values, read_values
 from domicile.web.client_api.shapes import file_claim
 from domicile.web.limits import Kind, Limits
@@ -27,7 +28,6 @@ from domicile.web.site.session import (
     visit_cookie,
 )
 from domicile.web.site.words import country_name, scope_words
-from domicile.wiring import Domicile
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 POSTS_A_PAGE = 20

@@ -105,7 +105,8 @@ async def _consents(page: Page, own: Own) -> list[tuple[str, str, ConsentAsked |
     """The consents to offer this member: those a law asks for, those already given, and always publication."""
     found = await explain_member(page.domicile.door, own.member)
     on = page.domicile.law.on(found.on)
-    decision = decide_signup(Person(frozenset(found.claims)), country_of_site(found.site), on, page.domicile.policy)
+    country, person = country_of_site(found.site), Person(frozenset(found.claims))
+    decision = decide_signup(person, country, on, page.domicile.policy, page.domicile.operator.facts)
     asked = {consent.kind: consent for consent in decision.consents}
     kinds = {"publication", *asked, *own.preferences.consents}
     return [(kind, words, asked.get(kind)) for kind, words in WORDING.items() if kind in kinds]

@@ -17,11 +17,11 @@ from domicile.law.facts import Person
 from domicile.law.signup import ConsentAsked, SignupDecision, decide_signup
 from domicile.network.forms import WORDING, SignUp
 from domicile.network.members import Placement
+from domicile.running import Domicile
 from domicile.web.limits import address_of, country_of_address
 from domicile.web.site.page import AnyRequest, Fields, Form, Page, count, open_page, redirect
 from domicile.web.site.session import session_cookie
 from domicile.web.site.words import countries, known_country, reader_locale
-from domicile.wiring import Domicile
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def find_terms(domicile: Domicile, country: Country) -> Terms:
     placement = domicile.members.place(SignUp(username="", email="", password=None, country=country))
     place = country_of_site(placement.site)
     on = domicile.law.on(domicile.clock().date())
-    decision = decide_signup(Person(placement.claims), place, on, domicile.policy)
+    decision = decide_signup(Person(placement.claims), place, on, domicile.policy, domicile.operator.facts)
     return Terms(country, bool(on.group(country)), placement, decision, who_can_compel(place, domicile.law))
 
 

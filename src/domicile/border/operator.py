@@ -1,0 +1,68 @@
+"""The operator as the law sees them now: what they said of themselves, their papers at every site, and the counts.
+
+For questions that are not one site's, such as where a new member may live. A crossing is decided at one site's desk,
+from that site's papers as they stand at that moment.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from datetime import date
+from typing import Protocol
+
+import msgspec
+
+from domicile.border.safeguards import in_force, list_safeguards
+from domicile.errors import Unavailable
+from domicile.ids import Country, SiteName
+from domicile.law.facts import Operator, Safeguard
+from domicile.placement.ownership import Ownership
+from domicile.placement.routing import Clock
+from domicile.placement.sites import Site
+
+
+class Said(Protocol):
+    """What the operator says of themselves; see `config.OperatorConfig`."""
+
+    @property
+    def owner(self) -> str | None: ...
+    @property
+    def established(self) -> tuple[str, ...] | None: ...
+    @property
+    def designations(self) -> tuple[str, ...]: ...
+    @property
+    def events(self) -> dict[str, date]: ...
+    @property
+    def turnover(self) -> dict[str, int]: ...
+
+
+def state_operator(said: Said, policy: str, ownership: Ownership) -> Operator:
+    """The operator from what they said, and what the declared columns say is collected."""
+    return Operator(
+        policy=policy,
+        owner=Country(said.owner) if said.owner else None,
+        established=None if said.established is None else frozenset(said.established),
+        designations=frozenset(said.designations),
+        events=frozenset(said.events.items()),
+        turnover=frozenset(said.turnover.items()),
+        collected=frozenset(category for _, _, category in ownership.personal_columns()),
+    )
+
+
+class OperatorNow:
+    """`stated` is from the settings; `facts` adds what was on file at the last `refresh`."""
+
+    def __init__(self, stated: Operator, sites: Mapping[SiteName, Site], clock: Clock) -> None:
+        self.stated = stated
+        self.facts = stated
+        self._sites = sites
+        self._clock = clock
+        self._papers: dict[SiteName, frozenset[Safeguard]] = {}
+
+    async def refresh(self) -> None:
+        """Read the papers of every site; of a site that does not answer, those read last still count."""
+        for name, site in self._sites.items():
+            with contextlib.suppress(Unavailable):
+                self._papers[name] = in_force(await list_safeguards(site.app), self._clock().date())
+        papers = frozenset[Safeguard]().union(*self._papers.values())
+        if papers != self.facts.safeguards:
+            self.facts = msgspec.structs.replace(self.facts, safeguards=papers)
