@@ -18,7 +18,8 @@ from domicile.network.seeding.load import seed
 from domicile.placement.embedded import discard
 from domicile.placement.ownership import VAULT
 from domicile.placement.sites import Site
-from domicile.wiring import Domicile, open_domicile
+from domicile.running import Domicile
+from domicile.wiring import open_domicile
 
 REPEAT = 3
 

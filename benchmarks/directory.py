@@ -20,7 +20,8 @@ from domicile.database import Database, sql
 from domicile.ids import MemberId
 from domicile.placement.embedded import discard
 from domicile.placement.sites import superuser_conninfo
-from domicile.wiring import Domicile, open_domicile
+from domicile.running import Domicile
+from domicile.wiring import open_domicile
 
 MEMBERS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
 ROUNDS = 10

@@ -18,7 +18,8 @@ from domicile.database import Database
 from domicile.ids import next_snowflake
 from domicile.placement.embedded import discard
 from domicile.placement.sites import embedded_credentials
-from domicile.wiring import Domicile, open_domicile, utc_now
+from domicile.running import Domicile
+from domicile.wiring import open_domicile, utc_now
 
 ROUNDS = 15
 BULK = 20_000

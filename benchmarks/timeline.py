@@ -31,8 +31,9 @@ from domicile.network.timelines import make_bounds
 from domicile.placement.embedded import discard
 from domicile.placement.fence import site_ddl
 from domicile.placement.sites import superuser_conninfo
+from domicile.running import Domicile
 from domicile.web.serving import serve
-from domicile.wiring import Domicile, open_domicile
+from domicile.wiring import open_domicile
 
 ONE = """
 SELECT p.author_id, p.post_id, p.visibility, p.content, p.source, p.spoiler, p.sensitive, p.language, p.client,
