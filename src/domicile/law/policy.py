@@ -13,6 +13,8 @@ SILENT_CLAIM = "silent-claim"
 SILENT_RESIDENCY = "silent-residency"
 SILENT_PUBLICATION = "silent-publication"
 SILENT_SIGNUP = "silent-signup"
+SILENT_DISCLOSURE = "silent-disclosure"
+BEYOND_REACH = "beyond-reach"
 DOMESTIC = "domestic"
 NO_PACK = "no-pack"
 NO_CLAIM = "no-claim"
@@ -24,6 +26,8 @@ QUESTIONS = frozenset(
         SILENT_RESIDENCY,
         SILENT_PUBLICATION,
         SILENT_SIGNUP,
+        SILENT_DISCLOSURE,
+        BEYOND_REACH,
         DOMESTIC,
         NO_PACK,
         NO_CLAIM,

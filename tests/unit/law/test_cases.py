@@ -9,6 +9,7 @@ import pytest
 
 import domicile.law
 from domicile.law.decision import Decision
+from domicile.law.demands import Demand, decide_disclosure
 from domicile.law.facts import Act, Basis, Claim, Count, Crossing, Operator, Person, Safeguard
 from domicile.law.library import load_packs, load_policy, load_safeguards
 from domicile.law.publication import decide_publication
@@ -41,7 +42,7 @@ def operator_of(case: dict[str, Any]) -> Operator:
     papers = {paper for paper in PAPERS if paper.kind not in case.get("without", [])}
     for text in case.get("with", []):
         kind, importer, day = text.split()
-        exporter = case.get("exporter") or case["candidate"]
+        exporter = next(case[key] for key in ("exporter", "candidate", "home", "country") if key in case)
         papers.add(Safeguard(kind=kind, exporter=exporter, importer=importer, filed_on=date.fromisoformat(day)))
     counts = {Count("persons_since_january", country, n) for country, n in case.get("persons", {}).items()}
     counts |= {Count(metric, country, n) for country, of in case.get("counts", {}).items() for metric, n in of.items()}
@@ -64,6 +65,9 @@ def answer(case: dict[str, Any]) -> tuple[Decision, tuple[object, ...]]:
     elif question == "signup":
         signup = decide_signup(person, case["country"], on, POLICY, operator_of(case))
         return signup.decision, signup.conflicts
+    elif question == "disclosure":
+        demand = Demand(issuer=case["issuer"], home=case["home"], wants=case["wants"])
+        decision = decide_disclosure(person, demand, operator_of(case), on, POLICY)
     elif question == "crossing":
         names = ("exporter", "importer", "category", "audience")
         crossing = Crossing(act=Act(case["act"]), **{name: case[name] for name in names})

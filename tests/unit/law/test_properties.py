@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from domicile.ids import Country
 from domicile.law.compiled import Law, LawOn
 from domicile.law.decision import Decision, Verdict
+from domicile.law.demands import Demand, decide_disclosure
 from domicile.law.facts import Act, Basis, Claim, Count, Crossing, Operator, Person, Safeguard
 from domicile.law.finding import Finding, combine
 from domicile.law.library import load_packs, load_policy
@@ -87,6 +88,11 @@ def worse(decision: Decision) -> int:
     return 2 if decision.verdict is Verdict.FORBIDDEN else int(not decision.allowed)
 
 
+def demand_for(crossing: Crossing) -> Demand:
+    wants = "content" if crossing.category.startswith("user.content") else "subscriber"
+    return Demand(issuer=crossing.importer, home=crossing.exporter, wants=wants)
+
+
 def all_decisions(
     person: Person, crossing: Crossing, operator: Operator, on: LawOn, policy: Policy | None
 ) -> list[Decision]:
@@ -95,6 +101,7 @@ def all_decisions(
         decide_publication(person, on, policy),
         decide_home(person, crossing.exporter, on, policy, operator),
         decide_signup(person, crossing.exporter, on, policy, operator).decision,
+        decide_disclosure(person, demand_for(crossing), operator, on, policy),
     ]
 
 
@@ -133,6 +140,10 @@ def test_another_safeguard_never_makes_it_worse(
     on = LawOn(LAW.packs, day)
     richer = msgspec.structs.replace(operator, safeguards=operator.safeguards | more)
     before, after = (decide_crossing(person, crossing, o, on, policy) for o in (operator, richer))
+    assert worse(after) <= worse(before)
+    before, after = (decide_home(person, crossing.exporter, on, policy, o) for o in (operator, richer))
+    assert worse(after) <= worse(before)
+    before, after = (decide_disclosure(person, demand_for(crossing), o, on, policy) for o in (operator, richer))
     assert worse(after) <= worse(before)
 
 
