@@ -80,6 +80,7 @@ class Domicile:
         with contextlib.suppress(Unavailable):
             await self.door.write_tally()
         await self.operator.refresh()
+        await self.operator.warn_of_expiry()
 
     async def keep_ticking(self) -> None:
         """`tick` for ever; a failure is logged and tried again."""

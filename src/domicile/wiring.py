@@ -93,7 +93,7 @@ def _assemble(
     router = Router(sites, directory, clock)
     exchange = Exchange()
     stated = state_operator(config.operator, policy.name, ownership)
-    operator = OperatorNow(stated, sites, clock)
+    operator = OperatorNow(stated, law, sites, clock)
     door = Door(router, exchange, law, policy, stated, clock)
     deliverer = Deliverer(router, door, exchange)
     members = Members(router, directory, law, policy, operator, digest_key, clock, default_site)

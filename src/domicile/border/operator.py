@@ -6,18 +6,24 @@ from that site's papers as they stand at that moment.
 
 import contextlib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol
 
 import msgspec
+import structlog
 
-from domicile.border.safeguards import in_force, list_safeguards
+from domicile.border.safeguards import in_force, list_safeguards, papers_on_file
 from domicile.errors import Unavailable
 from domicile.ids import Country, SiteName
+from domicile.law.compiled import Law
 from domicile.law.facts import Operator, Safeguard
 from domicile.placement.ownership import Ownership
 from domicile.placement.routing import Clock
 from domicile.placement.sites import Site
+
+log = structlog.get_logger("domicile")
+
+WARNED_AHEAD = timedelta(days=90)
 
 
 class Said(Protocol):
@@ -51,12 +57,14 @@ def state_operator(said: Said, policy: str, ownership: Ownership) -> Operator:
 class OperatorNow:
     """`stated` is from the settings; `facts` adds what was on file at the last `refresh`."""
 
-    def __init__(self, stated: Operator, sites: Mapping[SiteName, Site], clock: Clock) -> None:
+    def __init__(self, stated: Operator, law: Law, sites: Mapping[SiteName, Site], clock: Clock) -> None:
         self.stated = stated
         self.facts = stated
+        self._law = law
         self._sites = sites
         self._clock = clock
         self._papers: dict[SiteName, frozenset[Safeguard]] = {}
+        self._warned: tuple[date, frozenset[Safeguard]] | None = None
 
     async def refresh(self) -> None:
         """Read the papers of every site; of a site that does not answer, those read last still count."""
@@ -66,3 +74,13 @@ class OperatorNow:
         papers = frozenset[Safeguard]().union(*self._papers.values())
         if papers != self.facts.safeguards:
             self.facts = msgspec.structs.replace(self.facts, safeguards=papers)
+
+    async def warn_of_expiry(self) -> None:
+        """Say once a day which safeguards stop counting within `WARNED_AHEAD`, or have stopped."""
+        today = self._clock().date()
+        if self._warned == (today, self.facts.safeguards):
+            return
+        self._warned = (today, self.facts.safeguards)
+        for paper in await papers_on_file(self._sites, self._law.on(today)):
+            if paper.counts and paper.last_day is not None and paper.last_day - today <= WARNED_AHEAD:
+                log.warning("a safeguard stops counting", site=paper.site, kind=paper.safeguard.kind, on=paper.last_day)

@@ -1,6 +1,5 @@
 """`domicile law ...`"""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +7,6 @@ import typer
 from rich.markup import escape
 
 from domicile.border.explanation import Explanation, explain_member
-from domicile.border.safeguards import file_safeguard, list_safeguards, withdraw_safeguard
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -23,16 +21,17 @@ from domicile.cli.output import (
     print_table,
     settings,
 )
+from domicile.cli.safeguards import safeguard_app
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import Country
+from domicile.law.comparison import compare_days, compare_packs
 from domicile.law.decision import Citation, Conflict, Decision
 from domicile.law.explain import explain, explain_citation
-from domicile.law.facts import Safeguard
 from domicile.law.library import load_pack, load_packs
+from domicile.law.pack import Pack
 from domicile.running import Domicile
 
 law_app = typer.Typer(help="What the law asks, since when, by which article. Not legal advice.", no_args_is_help=True)
-safeguard_app = typer.Typer(help="Contracts, notices and assessments on file.", no_args_is_help=True)
 law_app.add_typer(safeguard_app, name="safeguard")
 
 CountryArgument = Annotated[str, typer.Argument(metavar="CC", help="A country or bloc, like RU or EU.")]
@@ -118,98 +117,44 @@ def check_pack(
             out.print(f"{file}: the pack of {pack.jurisdiction}, version {pack.version}, can be used")
 
 
-@safeguard_app.command(name="list")
-def list_on_file(data: DataOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Every safeguard on file at every site."""
-    with failures(json):
-
-        async def work(domicile: Domicile) -> list[dict[str, Any]]:
-            return [
-                {"site": name, **row._asdict()}
-                for name, site in domicile.sites.items()
-                for row in await list_safeguards(site.app)
-            ]
-
-        found = on_network(settings(data, config), work)
-        if json:
-            print_json({"safeguards": found})
-        else:
-            columns = ["site", "safeguard_id", "importer", "filed_on", "valid_until", "withdrawn_on"]
-            print_table("Safeguards on file", columns, [[row[column] for column in columns] for row in found])
-
-
-@safeguard_app.command()
-def withdraw(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The safeguard's id, as `list` shows it.")],
+@law_app.command()
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A pack's file, or a country of the packs in use.")],
+    new: Annotated[str | None, typer.Argument(metavar="NEW", help="The pack to compare it with.")] = None,
+    before: Annotated[str | None, typer.Option("--from", help="Compare one pack on two days: the earlier.")] = None,
+    after: Annotated[str | None, typer.Option("--to", help="The later day.")] = None,
     data: DataOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Take a safeguard off file; the border hears of it with the next crossing."""
+    """What differs between two packs, or in one pack between two days, in words. Exit 1 if anything does."""
     with failures(json):
-
-        async def work(domicile: Domicile) -> list[str]:
-            return await _withdraw_everywhere(domicile, name)
-
-        sites = on_network(settings(data, config), work)
-        if json:
-            print_json({"ok": True, "safeguard": name, "sites": sites})
+        folder = settings(data, config).packs
+        first, earlier, later = _pack(old, folder), parse_day(before), parse_day(after)
+        if new is not None and earlier is None and later is None:
+            changes = compare_packs(first, _pack(new, folder))
+        elif new is None and earlier is not None and later is not None:
+            changes = compare_days(first, earlier, later)
         else:
-            out.print(f"{name} is off file at {', '.join(sites)}.")
-
-
-@safeguard_app.command(name="file")
-def file_command(
-    kind: Annotated[str, typer.Argument(help="What it is, like scc or rkn_notice.")],
-    site: Annotated[str, typer.Option(help="The exporting site.")],
-    importer: Annotated[str | None, typer.Option(help="To which country; to any if not given.")] = None,
-    filed_on: Annotated[str | None, typer.Option(help="Since when; today if not given.")] = None,
-    valid_until: Annotated[str | None, typer.Option(help="Until when.")] = None,
-    name: Annotated[str | None, typer.Option(help="Its id; made from the others if not given.")] = None,
-    note: Annotated[str, typer.Option(help="Where the paper is.")] = "",
-    made_up: Annotated[bool, typer.Option("--made-up", help="Only for a demonstration.")] = False,
-    data: DataOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Put a safeguard on file, or back on file after it was withdrawn."""
-    with failures(json):
-        day, until = parse_day(filed_on), parse_day(valid_until)
-
-        async def work(domicile: Domicile) -> str:
-            known = next((s for n, s in domicile.sites.items() if n == site), None)
-            if known is None:
-                raise InvalidInput(f"there is no site {site}; there are {', '.join(domicile.sites)}")
-            now: datetime = domicile.clock()
-            paper = Safeguard(
-                kind=kind,
-                exporter=known.country,
-                importer=Country(importer.upper()) if importer else None,
-                filed_on=day or now.date(),
-                valid_until=until,
-            )
-            chosen = name or f"{paper.exporter}-{kind}-{paper.importer or 'any'}"
-            await file_safeguard(known.app, chosen, paper, made_up=made_up, note=note, now=now)
-            return chosen
-
-        chosen = on_network(settings(data, config), work)
+            raise InvalidInput("compare two packs (`law diff OLD NEW`), or one on two days (`law diff CC --from --to`)")
         if json:
-            print_json({"ok": True, "safeguard": chosen})
+            print_json({"same": not changes, "changes": changes})
         else:
-            out.print(f"{chosen} is on file at {site}.")
+            for change in changes:
+                out.print(f"• {escape(change.sentence)}", highlight=False)
+            out.print(f"{len(changes)} differences" if changes else "no difference")
+        if changes:
+            raise typer.Exit(1)
 
 
-async def _withdraw_everywhere(domicile: Domicile, name: str) -> list[str]:
-    done: list[str] = []
-    for site_name, site in domicile.sites.items():
-        try:
-            await withdraw_safeguard(site.app, name, domicile.clock())
-        except NotFound:
-            continue
-        done.append(site_name)
-    if not done:
-        raise NotFound(f"no safeguard named {name} is on file; `law safeguard list` shows them")
-    return done
+def _pack(name: str, folder: Path | None) -> Pack:
+    """The pack in a file, or of a country among the packs in use."""
+    law = load_packs(folder) if len(name) == 2 else None
+    if law is None:
+        return load_pack(Path(name))
+    if (pack := law.packs.get(Country(name.upper()))) is None:
+        raise NotFound(f"there is no pack for {name.upper()}; there are packs for {', '.join(sorted(law.packs))}")
+    return pack
 
 
 def _rule(rule: Citation) -> dict[str, Any]:

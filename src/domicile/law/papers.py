@@ -1,11 +1,12 @@
 """Whether the paper that a gate asks for is on file for a flow of data, has waited long enough, and still counts."""
 
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from domicile.ids import Country
 from domicile.law.binding import UNKNOWN, months_after
 from domicile.law.categories import covers
-from domicile.law.compiled import Compiled, LawOn
+from domicile.law.compiled import Compiled, LawOn, in_force
 from domicile.law.decision import Missing
 from domicile.law.facts import Operator, Safeguard
 from domicile.law.rule import Ask
@@ -33,6 +34,22 @@ def missing_paper(ask: Ask, article: Compiled, flow: Flow, operator: Operator | 
         importer=flow.importer,
         available_from=min(ready, default=None),
     )
+
+
+def last_day(paper: Safeguard, on: LawOn) -> date | None:
+    """The last day on which a paper counts: its own, or the end of the shortest term that a rule gives to its kind."""
+    terms = [
+        months_after(paper.filed_on, ask.valid_months) - timedelta(days=1)
+        for pack in on.packs.values()
+        for rule in pack.rule
+        if in_force(rule, on.date)
+        for gate in getattr(rule, "asks", ())
+        for ask in gate
+        if ask.safeguard == paper.kind
+        and ask.valid_months
+        and {paper.exporter, paper.importer} & {pack.jurisdiction, *pack.bloc_members}
+    ]
+    return min([*terms, *([paper.valid_until] if paper.valid_until else [])], default=None)
 
 
 def _counts(paper: Safeguard, ask: Ask, flow: Flow, on: LawOn) -> bool:
