@@ -1,8 +1,11 @@
 """A network in a folder of its own: what the fixtures open, and what a test opens that must kill its servers."""
 
 import contextlib
+import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from domicile.ids import MemberId
 from domicile.network.forms import SignUp
 from domicile.placement.embedded import discard
 from domicile.placement.sites import DATABASE, superuser_conninfo
+from domicile.placement.supervisor import postmaster_pid
 from domicile.running import Domicile
 from domicile.wiring import open_domicile
 
@@ -86,3 +90,19 @@ async def superuser(domicile: Domicile, name: str) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@contextlib.contextmanager
+def killed(domicile: Domicile, name: str) -> Iterator[None]:
+    """The server is killed with -9 and stays down for the block: its supervisor is held meanwhile."""
+    assert domicile.embedded is not None
+    assert domicile.embedded._supervisor is not None
+    supervisor = domicile.embedded._supervisor._process
+    assert isinstance(supervisor, subprocess.Popen)
+    folder = (domicile.config.data / "pg").resolve() / name
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    try:
+        os.kill(postmaster_pid(folder), signal.SIGKILL)
+        yield
+    finally:
+        os.kill(supervisor.pid, signal.SIGCONT)

@@ -129,6 +129,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mail: Mail | None = None
     password_grant: bool = False
     registrations: bool = True
+    stats_floor: int = 50
     demo: bool = True
 
     @property

@@ -9,6 +9,7 @@ import structlog
 
 from domicile.border.crossing import Door
 from domicile.border.delivery import Deliverer
+from domicile.border.meter import Meter
 from domicile.border.operator import OperatorNow
 from domicile.config import Config
 from domicile.database import Database
@@ -54,6 +55,7 @@ class Domicile:
     exchange: Exchange
     law: Law
     policy: Policy
+    meter: Meter
     operator: OperatorNow
     door: Door
     deliverer: Deliverer
@@ -71,7 +73,7 @@ class Domicile:
     embedded: Embedded | None
 
     async def tick(self) -> None:
-        """Recurring work: hear the hub, deliver what waits, finish sign-ups, write down what the border counted."""
+        """Recurring work: hear the hub, deliver what waits, finish sign-ups, write down what was counted."""
         for name in self.sites:
             with contextlib.suppress(Unavailable, TimeoutError):
                 await self.router.apply_feed(name)
@@ -79,6 +81,7 @@ class Domicile:
                 await self.members.repair_sign_ups(name, STUCK_AFTER)
         with contextlib.suppress(Unavailable):
             await self.door.write_tally()
+        await self.meter.tick()
         await self.operator.refresh()
         await self.operator.warn_of_expiry()
 

@@ -11,6 +11,7 @@ import structlog
 
 from domicile.border.crossing import Door
 from domicile.border.delivery import Deliverer
+from domicile.border.meter import Meter
 from domicile.border.operator import OperatorNow, state_operator
 from domicile.config import Config
 from domicile.database import Database
@@ -72,6 +73,7 @@ async def open_domicile(
         await domicile.operator.refresh()
         if exclusive or (embedded is not None and embedded.owned):
             await domicile.repair()  # whoever attaches to a running network leaves that to it
+        stack.push_async_callback(domicile.meter.write)
         yield domicile
 
 
@@ -86,18 +88,17 @@ def _assemble(
     clock: Clock = overrides.get("clock", utc_now)
     law = overrides.get("law") or load_packs(config.packs)
     policy = overrides.get("policy") or load_policy(None if config.policy == "default" else Path(config.policy))
-    digest_key = load_secret(config.data / "secrets" / "digest.key")
-    access_key = load_secret(config.data / "secrets" / "access.key")
+    keys = {name: load_secret(config.data / "secrets" / f"{name}.key") for name in ("digest", "access", "activity")}
     default_site = SiteName(config.default_site or config.sites[0].name)
     directory = Directory(hub, config.hub.lookups_per_minute)
     router = Router(sites, directory, clock)
     exchange = Exchange()
-    stated = state_operator(config.operator, policy.name, ownership)
-    operator = OperatorNow(stated, law, sites, clock)
-    door = Door(router, exchange, law, policy, stated, clock)
+    meter = Meter(sites, law, keys["activity"], clock)
+    operator = OperatorNow(state_operator(config.operator, policy.name, ownership), law, sites, meter, clock)
+    door = Door(router, exchange, law, policy, operator, clock)
     deliverer = Deliverer(router, door, exchange)
-    members = Members(router, directory, law, policy, operator, digest_key, clock, default_site)
-    access = Access(router, directory, access_key, clock)
+    members = Members(router, directory, law, policy, operator, keys["digest"], clock, default_site)
+    access = Access(router, directory, keys["access"], clock, meter)
     letters = Post(**msgspec.structs.asdict(config.mail)) if config.confirm_email and config.mail else None
     posts = Posts(router, door, deliverer, members, config.url, config.limits.post_characters)
     follows = Follows(router, deliverer)
@@ -119,6 +120,7 @@ def _assemble(
         exchange=exchange,
         law=law,
         policy=policy,
+        meter=meter,
         operator=operator,
         door=door,
         deliverer=deliverer,

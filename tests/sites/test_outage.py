@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,25 +16,9 @@ from domicile.network.timelines import make_bounds
 from domicile.placement.routing import wait_for_site
 from domicile.placement.supervisor import postmaster_pid
 from domicile.running import Domicile
-from network_at import make_member
+from network_at import killed, make_member
 
 RUSSIA = SiteName("ru-1")
-
-
-@contextlib.contextmanager
-def killed(domicile: Domicile, name: str) -> Iterator[None]:
-    """The server is killed with -9 and stays down for the block: its supervisor is held meanwhile."""
-    assert domicile.embedded is not None
-    assert domicile.embedded._supervisor is not None
-    supervisor = domicile.embedded._supervisor._process
-    assert isinstance(supervisor, subprocess.Popen)
-    folder = (domicile.config.data / "pg").resolve() / name
-    os.kill(supervisor.pid, signal.SIGSTOP)
-    try:
-        os.kill(postmaster_pid(folder), signal.SIGKILL)
-        yield
-    finally:
-        os.kill(supervisor.pid, signal.SIGCONT)
 
 
 async def test_a_killed_site_is_missing_then_comes_back_by_itself_with_everything(fresh: Domicile) -> None:

@@ -61,7 +61,7 @@ async def test_a_paper_that_soon_ends_is_warned_of_once_a_day(domicile: Domicile
     today = domicile.clock().date()
     ending = paper(today - timedelta(days=300), today + timedelta(days=20))
     await file_safeguard(filing, "a-paper", ending, made_up=True, note="", now=domicile.clock())
-    operator = OperatorNow(Operator(), domicile.law, domicile.sites, domicile.clock)
+    operator = OperatorNow(Operator(), domicile.law, domicile.sites, domicile.meter, domicile.clock)
     with capture_logs() as lines:
         await operator.warn_of_expiry()
         await operator.warn_of_expiry()
@@ -75,7 +75,7 @@ async def test_the_operator_of_the_whole_network_has_the_papers_of_every_site(
 ) -> None:
     filed = paper(date(2026, 1, 1))
     await file_safeguard(filing, "a-paper", filed, made_up=True, note="", now=domicile.clock())
-    operator = OperatorNow(Operator(), domicile.law, domicile.sites, domicile.clock)
+    operator = OperatorNow(Operator(), domicile.law, domicile.sites, domicile.meter, domicile.clock)
     await operator.refresh()
     assert filed in operator.facts.safeguards
 

@@ -16,12 +16,12 @@ from domicile.placement.sites import superuser_conninfo
 ROOT = Path(__file__).parents[2]
 
 
-def domicile(data: Path, *words: str, expect: int = 0) -> Any:
+def domicile(data: Path, *words: str, expect: int = 0, **environment: str) -> Any:
     """Run a command; what it printed as JSON. Standard output holds that document and nothing else."""
     done = subprocess.run(
         [sys.executable, "-m", "domicile", *words, "--data", str(data), "--json"],
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin", **environment},
         capture_output=True,
         text=True,
         timeout=120,
@@ -95,6 +95,29 @@ def test_the_law_of_a_day_is_shown_and_explained(data: Path) -> None:
     domicile(data, "law", "safeguard", "withdraw", paper["safeguard_id"])
     explained = domicile(data, "law", "explain", "demo_ru")
     assert len({c["importer"] for c in explained["crossings"] if c["what"] == "public posts"}) == 1
+
+
+def test_members_are_counted_by_country_and_few_are_not_told(data: Path) -> None:
+    told = domicile(data, "stats")
+    assert told["floor"] == 50 and {c["country"] for c in told["countries"]} >= {"DE", "RU"}
+    assert all(c["members"] is None and c["suppressed"] for c in told["countries"])
+    assert set(told["totals_of_countries_shown"].values()) == {None}
+    assert not any(t["current"] or t["crosses_on"] for t in told["thresholds"])
+    few = domicile(data, "stats", DOMICILE_STATS_FLOOR="1")
+    members = sum(country["members"] for country in few["countries"])
+    assert members == few["totals_of_countries_shown"]["members"] == domicile(data, "hub", "status")["homes"]
+    threshold = next(t for t in few["thresholds"] if t["rule"] == "CN-PIPL-40")
+    assert (threshold["jurisdiction"], threshold["number"], threshold["citation"]) == ("CN", 1000000, "PIPL, art. 40")
+    people = subprocess.run(
+        [sys.executable, "-m", "domicile", "stats", "--data", str(data)],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    assert "under 50" in people and "CN-PIPL-40 from it, since 2021-11-01 (PIPL, art. 40)" in people
 
 
 def test_the_audit_names_a_row_that_a_superuser_forced_in(data: Path) -> None:

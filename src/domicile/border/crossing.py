@@ -16,13 +16,14 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from domicile.border.licence import Desk, Licence, View, mask
+from domicile.border.operator import OperatorNow
 from domicile.border.persons import FACTS, OWNERS, find_persons, read_person
 from domicile.border.safeguards import STAMP, in_force, list_safeguards
 from domicile.database import Row
 from domicile.errors import Unavailable
 from domicile.ids import Country, MemberId, SiteName, country_of_site
 from domicile.law.compiled import Law
-from domicile.law.facts import Act, Count, Operator, Person
+from domicile.law.facts import Act, Count, Person
 from domicile.law.policy import Policy
 from domicile.placement.directory import Home
 from domicile.placement.routing import Clock, Router, SiteReader, Snapshot, asked_for
@@ -74,13 +75,13 @@ class Door:
     """The border of every site this process serves. `views` are what can be asked for, by name."""
 
     def __init__(
-        self, router: Router, exchange: Exchange, law: Law, policy: Policy, stated: Operator, clock: Clock
+        self, router: Router, exchange: Exchange, law: Law, policy: Policy, operator: OperatorNow, clock: Clock
     ) -> None:
         self.router = router
         self.exchange = exchange
         self.law = law
         self.policy = policy
-        self.stated = stated
+        self.operator = operator
         self.clock = clock
         self.tally: Counter[tuple[SiteName, date, Country, Licence]] = Counter()
         self.isolated = frozenset(name for name, site in router.sites.items() if site.isolated)
@@ -229,19 +230,19 @@ class Door:
         return await self._desk(reader.site.name, await reader.value(f"SELECT {STAMP}"))
 
     async def _desk(self, site: SiteName, papers: object) -> Desk:
-        """The desk in memory if no paper has changed since; else a new one."""
-        today = self.clock().date()
+        """The desk in memory if no paper and no count has changed since; else a new one."""
+        today, counts = self.clock().date(), self.operator.facts.counts
         known = self._desks.get(site)
-        if known is not None and known[0] == papers and known[1].on == today:
+        if known is not None and known[0] == (papers, counts) and known[1].on == today:
             return known[1]
         country = country_of_site(site)
         operator = msgspec.structs.replace(
-            self.stated,
+            self.operator.stated,
             safeguards=in_force(await list_safeguards(self.router.sites[site].app), today),
-            counts=frozenset({Count("persons_since_january", country, await self._persons_at(site))}),
+            counts=counts | {Count("persons_since_january", country, await self._persons_at(site))},
         )
         desk = Desk(site, country, today, self.law.on(today), operator, self.policy)
-        self._desks[site] = (papers, desk)
+        self._desks[site] = ((papers, counts), desk)
         return desk
 
     async def _persons_at(self, site: SiteName) -> int:

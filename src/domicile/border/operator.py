@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from domicile.border.meter import Meter
 from domicile.border.safeguards import in_force, list_safeguards, papers_on_file
 from domicile.errors import Unavailable
 from domicile.ids import Country, SiteName
@@ -55,25 +56,27 @@ def state_operator(said: Said, policy: str, ownership: Ownership) -> Operator:
 
 
 class OperatorNow:
-    """`stated` is from the settings; `facts` adds what was on file at the last `refresh`."""
+    """`stated` is from the settings; `facts` adds what was on file and counted at the last `refresh`."""
 
-    def __init__(self, stated: Operator, law: Law, sites: Mapping[SiteName, Site], clock: Clock) -> None:
+    def __init__(self, stated: Operator, law: Law, sites: Mapping[SiteName, Site], meter: Meter, clock: Clock) -> None:
         self.stated = stated
         self.facts = stated
         self._law = law
         self._sites = sites
+        self._meter = meter
         self._clock = clock
         self._papers: dict[SiteName, frozenset[Safeguard]] = {}
         self._warned: tuple[date, frozenset[Safeguard]] | None = None
 
     async def refresh(self) -> None:
-        """Read the papers of every site; of a site that does not answer, those read last still count."""
+        """Read papers and counts of every site; of a site that does not answer, those read last still count."""
         for name, site in self._sites.items():
             with contextlib.suppress(Unavailable):
                 self._papers[name] = in_force(await list_safeguards(site.app), self._clock().date())
         papers = frozenset[Safeguard]().union(*self._papers.values())
-        if papers != self.facts.safeguards:
-            self.facts = msgspec.structs.replace(self.facts, safeguards=papers)
+        counts = await self._meter.counts()
+        if (papers, counts) != (self.facts.safeguards, self.facts.counts):
+            self.facts = msgspec.structs.replace(self.facts, safeguards=papers, counts=counts)
 
     async def warn_of_expiry(self) -> None:
         """Say once a day which safeguards stop counting within `WARNED_AHEAD`, or have stopped."""

@@ -37,6 +37,7 @@ from domicile.cli.output import (
     say,
     settings,
 )
+from domicile.cli.stats import stats
 from domicile.config import Config
 from domicile.logs import configure_logs
 from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
@@ -57,6 +58,7 @@ app = typer.Typer(
 app.add_typer(member_app, name="member")
 app.add_typer(law_app, name="law")
 app.add_typer(hub_app, name="hub")
+app.command()(stats)
 
 SitesOption = Annotated[str | None, typer.Option("--sites", help="Countries or site names, like de,ru,cn,us.")]
 GraphOption = Annotated[

@@ -13,14 +13,25 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from domicile.border.activity import LOCATED
+from domicile.border.meter import Meter
 from domicile.errors import NotAuthenticated, NotFound, NotPermitted
 from domicile.ids import MemberId, parse_member_id
 from domicile.network.names import clean_text
 from domicile.placement.directory import Directory
-from domicile.placement.routing import Clock, Router, SiteReader, SiteWriter
+from domicile.placement.routing import Clock, Router, SiteWriter
 
 CODE_LIFETIME = timedelta(minutes=10)
 SESSION_LIFETIME = timedelta(days=30)
+
+_TOKEN = f"""
+SELECT t.client_id, t.scopes, t.created_at, a.unconfirmed, {LOCATED.format(member="t.member_id")} AS countries
+FROM token t JOIN account a USING (member_id) WHERE t.member_id = %(member)s AND t.digest = %(digest)s
+"""
+_SESSION = f"""
+SELECT {LOCATED.format(member="s.member_id")} AS countries
+FROM session s WHERE member_id = %(member)s AND digest = %(digest)s AND expires_at > %(now)s
+"""
 
 
 class App(msgspec.Struct):
@@ -56,12 +67,13 @@ class Code(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Access:
-    """`key` signs app secrets and app tokens; all sites share it."""
+    """`key` signs app secrets and app tokens; all sites share it. Who shows a live token or session was active."""
 
     router: Router
     directory: Directory
     key: bytes
     clock: Clock
+    meter: Meter
 
     async def register_app(self, name: str, redirect_uris: list[str], scopes: str, website: str | None) -> App:
         """Register an app with the whole network."""
@@ -117,16 +129,14 @@ class Access:
         if text.startswith("app."):
             return self._check_app_token(text)
         member, digest = _parse_secret(text)
-        query = (
-            "SELECT t.client_id, t.scopes, t.created_at, a.unconfirmed FROM token t JOIN account a USING (member_id)"
-            " WHERE t.member_id = %(member)s AND t.digest = %(digest)s"
-        )
         try:
-            (found,) = await self.router.rows(member, query, {"member": member, "digest": digest})
+            snapshot = await self.router.snapshot(member, _TOKEN, {"member": member, "digest": digest})
+            (found,) = snapshot.rows
         except (NotFound, ValueError):
             raise NotAuthenticated("no such token") from None
         if found.unconfirmed:
             raise NotPermitted("not confirmed yet", "Your login is missing a confirmed e-mail address")
+        self.meter.count(snapshot.site, member, found.countries)
         return Grant(member, found.client_id, frozenset(found.scopes.split()), found.created_at)
 
     async def revoke_token(self, text: str) -> None:
@@ -213,19 +223,14 @@ class Access:
             member, digest = _parse_secret(text)
         except NotAuthenticated:
             return None
-
-        async def read(reader: SiteReader) -> bool:
-            return bool(
-                await reader.fetch(
-                    "SELECT 1 FROM session WHERE member_id = %s AND digest = %s AND expires_at > %s",
-                    (member, digest, reader.now),
-                )
-            )
-
+        asked = {"member": member, "digest": digest, "now": self.clock()}
         try:
-            return member if await self.router.read(member, read) else None
+            snapshot = await self.router.snapshot(member, _SESSION, asked)
         except NotFound:
             return None
+        for found in snapshot.rows:
+            self.meter.count(snapshot.site, member, found.countries)
+        return member if snapshot.rows else None
 
     async def close_session(self, text: str) -> None:
         try:

@@ -97,6 +97,7 @@ class Snapshot:
     Gone are those who moved, are moving in, were never there, or are there under an epoch older than the asker's.
     """
 
+    site: SiteName
     gone: frozenset[MemberId]
     rows: list[Row]
 
@@ -173,12 +174,16 @@ class Router:
 
     async def rows(self, member: MemberId, query: str, params: dict[str, Any]) -> list[Row]:
         """`read` for a single statement, in no particular order: one round trip."""
+        return (await self.snapshot(member, query, params)).rows
 
-        async def attempt(home: Home) -> list[Row]:
+    async def snapshot(self, member: MemberId, query: str, params: dict[str, Any]) -> Snapshot:
+        """`rows`, and the site that answered."""
+
+        async def attempt(home: Home) -> Snapshot:
             snapshot = await self.rows_at(home.site, {member: home.epoch}, query, params)
             if snapshot.gone:
                 raise NotResident(f"a member is not at home at {home.site}")
-            return snapshot.rows
+            return snapshot
 
         return await self._at_home(member, attempt)
 
@@ -198,7 +203,7 @@ class Router:
         """
         statement = _in_one(query, columns, joins)
         rows = await self._site(Home(name, 1)).reader.run(statement, params | asked_for(members))
-        return Snapshot(frozenset(rows[0].gone or ()), [row for row in rows if row.found])
+        return Snapshot(name, frozenset(rows[0].gone or ()), [row for row in rows if row.found])
 
     @contextlib.asynccontextmanager
     async def read_at(

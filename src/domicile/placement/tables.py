@@ -169,6 +169,15 @@ def _kept_by_the_site(metadata: MetaData) -> None:
         comment="what the border decided, counted: no member, no content",
     )
     Table(
+        "activity",
+        metadata,
+        Column("day", Date, primary_key=True),
+        Column("country", String(8), primary_key=True),
+        Column("sketch", LargeBinary, nullable=False, info=personal("user.unique_id.pseudonymous")),
+        info=local(retention="400 days"),
+        comment="unique users of a day: sketches under a key kept outside PostgreSQL, pseudonymous personal data",
+    )
+    Table(
         "setting",
         metadata,
         Column("key", String(64), primary_key=True),

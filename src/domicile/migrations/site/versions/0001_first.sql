@@ -308,6 +308,12 @@ CREATE TABLE crossing_tally (
 	items BIGINT NOT NULL, 
 	PRIMARY KEY (day, importer, section, verdict, rules)
 );
+CREATE TABLE activity (
+	day DATE NOT NULL, 
+	country VARCHAR(8) NOT NULL, 
+	sketch BYTEA NOT NULL, 
+	PRIMARY KEY (day, country)
+);
 CREATE TABLE setting (
 	key VARCHAR(64) NOT NULL, 
 	value TEXT NOT NULL, 
@@ -343,6 +349,7 @@ COMMENT ON TABLE route IS 'domicile:site read copy of the hub''s directory for t
 COMMENT ON TABLE feed_position IS 'domicile:site';
 COMMENT ON TABLE safeguard IS 'domicile:site standard contracts, notices, certifications and assessments that the border''s gates ask for';
 COMMENT ON TABLE crossing_tally IS 'domicile:site what the border decided, counted: no member, no content';
+COMMENT ON TABLE activity IS 'domicile:site unique users of a day: sketches under a key kept outside PostgreSQL, pseudonymous personal data';
 COMMENT ON TABLE setting IS 'domicile:site';
 
 CREATE FUNCTION domicile.fence_vault_data_key() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
@@ -838,7 +845,7 @@ CREATE FUNCTION vault.erase_direct_text(the_author_id BIGINT, the_post_id BIGINT
 CREATE FUNCTION vault.read_some_direct_text(owners bigint[], keys bigint[]) RETURNS SETOF vault.direct_text
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.direct_text t ON t.author_id = a.o AND t.post_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, setting; END $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, setting; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -874,6 +881,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON route TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON feed_position TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON safeguard TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON crossing_tally TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON activity TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON setting TO domicile_app, domicile_import;
 GRANT SELECT (member_id) ON vault.data_key TO domicile_audit;
 GRANT SELECT ON name_claim TO domicile_audit;
@@ -904,4 +912,5 @@ GRANT SELECT ON route TO domicile_audit;
 GRANT SELECT ON feed_position TO domicile_audit;
 GRANT SELECT ON safeguard TO domicile_audit;
 GRANT SELECT ON crossing_tally TO domicile_audit;
+GRANT SELECT ON activity TO domicile_audit;
 GRANT SELECT ON setting TO domicile_audit;
