@@ -118,6 +118,17 @@ class Session:
                 count += 1
         return count
 
+    async def copy_to(self, query: str, target: "Session", statement: str, params: Params | None = None) -> int:
+        """COPY what `query` finds into `target` by `statement`, as PostgreSQL's own bytes; returns how many bytes."""
+        passed = 0
+        reading = self._connection.cursor().copy(f"COPY ({query}) TO STDOUT (FORMAT binary)", params)
+        writing = target._connection.cursor().copy(f"{statement} FROM STDIN (FORMAT binary)")
+        async with reading as source, writing as sink:
+            async for block in source:
+                await sink.write(block)
+                passed += len(block)
+        return passed
+
     @contextlib.asynccontextmanager
     async def pipeline(self) -> AsyncIterator[None]:
         async with self._connection.pipeline():

@@ -75,7 +75,7 @@ def show(
             raise NotFound(f"there is no pack for {code}; there are packs for {', '.join(sorted(law.packs))}")
         rules = law.rules(code, parse_day(on))
         if json:
-            print_json({"jurisdiction": code, "rules": [_rule(rule) for rule in rules]})
+            print_json({"jurisdiction": code, "rules": [describe_rule(rule) for rule in rules]})
         else:
             for rule in rules:
                 out.print(f"[bold]{rule.rule}[/] since {rule.valid_from or 'unknown'}", highlight=False)
@@ -157,7 +157,7 @@ def _pack(name: str, folder: Path | None) -> Pack:
     return pack
 
 
-def _rule(rule: Citation) -> dict[str, Any]:
+def describe_rule(rule: Citation) -> dict[str, Any]:
     return {
         "id": rule.rule,
         "citation": f"{rule.act}, {rule.article}",
@@ -179,7 +179,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "allowed": decision.allowed,
         "policy": decision.policy,
         "reason": decision.reason,
-        "rules": [_rule(citation) for citation in decision.citations],
+        "rules": [describe_rule(citation) for citation in decision.citations],
         "missing": [
             {"kind": m.kind, "what": m.what, "rule": m.rule, "from": m.available_from} for m in decision.missing
         ],
@@ -188,7 +188,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
 
 
 def _conflict(conflict: Conflict) -> dict[str, Any]:
-    return {"sentence": conflict.sentence, "rules": [_rule(citation) for citation in conflict.citations]}
+    return {"sentence": conflict.sentence, "rules": [describe_rule(citation) for citation in conflict.citations]}
 
 
 def _explanation(found: Explanation) -> dict[str, Any]:

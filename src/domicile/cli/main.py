@@ -37,6 +37,7 @@ from domicile.cli.output import (
     say,
     settings,
 )
+from domicile.cli.plan import plan_command
 from domicile.cli.stats import stats
 from domicile.config import Config
 from domicile.logs import configure_logs
@@ -59,6 +60,7 @@ app.add_typer(member_app, name="member")
 app.add_typer(law_app, name="law")
 app.add_typer(hub_app, name="hub")
 app.command()(stats)
+app.command(name="plan")(plan_command)
 
 SitesOption = Annotated[str | None, typer.Option("--sites", help="Countries or site names, like de,ru,cn,us.")]
 GraphOption = Annotated[

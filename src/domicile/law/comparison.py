@@ -77,7 +77,7 @@ def _changes(place: Country, old: Mapping[_Key, AnyRule], new: Mapping[_Key, Any
         elif after is None and before is not None:
             yield Change(what="gone", jurisdiction=place, rule=key[0], sentence=f"Gone: {_named(before)}")
         elif before is not None and after is not None and before != after:
-            said = "; ".join(_differences(before, after))
+            said = "; ".join(differences(before, after))
             yield Change(what="changed", jurisdiction=place, rule=key[0], sentence=f"{key[0]}: {said}.")
 
 
@@ -86,7 +86,8 @@ def _named(rule: AnyRule) -> str:
     return f"{rule.id} ({rule.kind_name}, {since}; {rule.citation.act}, {rule.citation.article}). {rule.summary}"
 
 
-def _differences(old: AnyRule, new: AnyRule) -> Iterator[str]:
+def differences(old: AnyRule, new: AnyRule) -> Iterator[str]:
+    """What differs between two versions of a rule, one thing at a time, in words."""
     before, after = _flat(old), _flat(new)
     for key in dict.fromkeys((*before, *after)):
         was, now = before.get(key), after.get(key)

@@ -77,6 +77,13 @@ def combine(findings: Iterable[Finding], policy: Policy | None) -> Decision:
     )
 
 
+def refusing(findings: Iterable[Finding], policy: Policy | None) -> tuple[Citation, ...]:
+    """The rules that by themselves refuse, in order of jurisdiction and question; () also where a silence refuses."""
+    ordered = sorted(set(findings), key=lambda found: (found.jurisdiction, found.question))
+    against = (found for found in ordered if _severity(found, policy) > 1)
+    return tuple(dict.fromkeys(citation for found in against for citation in found.citations))
+
+
 def _severity(found: Finding, policy: Policy | None) -> int:
     """3 forbidden, 2 unsettled and refused, 1 unsettled and permitted by the policy, 0 allowed by the law.
 

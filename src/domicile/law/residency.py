@@ -8,9 +8,9 @@ from msgspec import Struct
 from domicile.ids import Country
 from domicile.law.binding import bound
 from domicile.law.compiled import Compiled, LawOn, remember
-from domicile.law.decision import Conflict, Decision, Verdict
+from domicile.law.decision import Citation, Conflict, Decision, Verdict
 from domicile.law.facts import Basis, Operator, Person
-from domicile.law.finding import Finding, combine, open_gates, silence
+from domicile.law.finding import Finding, combine, open_gates, refusing, silence
 from domicile.law.papers import Flow, missing_paper
 from domicile.law.policy import NO_CLAIM, NO_PACK, SILENT_RESIDENCY, Policy
 from domicile.law.rule import Residency
@@ -34,6 +34,13 @@ def decide_home(
     if found is None:
         found = remember(on.decisions, key, combine(_findings(person, candidate, on, operator), policy))
     return found
+
+
+def rules_against_home(
+    person: Person, candidate: Country, on: LawOn, policy: Policy | None = None, operator: Operator | None = None
+) -> tuple[Citation, ...]:
+    """The rules for which the person's data may not live in `candidate`; () where it may, or no rule says so."""
+    return refusing(_findings(person, candidate, on, operator), policy)
 
 
 def lawful_homes(

@@ -4,9 +4,9 @@ from domicile.ids import Country
 from domicile.law.binding import bound
 from domicile.law.categories import covers
 from domicile.law.compiled import Compiled, LawOn, Ready, remember
-from domicile.law.decision import Decision, Missing, Verdict
+from domicile.law.decision import Citation, Decision, Missing, Verdict
 from domicile.law.facts import Crossing, Operator, Person
-from domicile.law.finding import Finding, combine, missing_consent, open_gates, silence
+from domicile.law.finding import Finding, combine, missing_consent, open_gates, refusing, silence
 from domicile.law.hold import NONE
 from domicile.law.papers import Flow, missing_paper
 from domicile.law.policy import DOMESTIC, NO_PACK, SILENT_CLAIM, SILENT_EXPORTER, Policy
@@ -29,6 +29,13 @@ def decide_crossing(
         found = on.decisions.get(combined) or remember(on.decisions, combined, combine(findings, policy))
         remember(on.decisions, key, found)
     return found
+
+
+def rules_against_crossing(
+    person: Person, crossing: Crossing, operator: Operator, on: LawOn, policy: Policy | None = None
+) -> tuple[Citation, ...]:
+    """The rules for which this may not cross; () where it may, or no rule says so."""
+    return refusing(_findings(person, crossing, operator, on), policy)
 
 
 def _findings(person: Person, crossing: Crossing, operator: Operator, on: LawOn) -> tuple[Finding, ...]:

@@ -26,6 +26,9 @@ INSERT INTO feed_head VALUES (true, 0);
 CREATE TABLE feed (number bigint PRIMARY KEY, member_id bigint NOT NULL, site text, epoch integer NOT NULL);
 CREATE TABLE app (client_id text PRIMARY KEY, registration bytea NOT NULL,
   registered_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE move_rate (source text, target text, measured_at timestamptz, members bigint NOT NULL,
+  rows bigint NOT NULL, bytes bigint NOT NULL, seconds double precision NOT NULL CHECK (seconds > 0),
+  PRIMARY KEY (source, target, measured_at));
 CREATE FUNCTION announce() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE last bigint; added bigint;
 BEGIN

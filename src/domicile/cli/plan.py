@@ -1,0 +1,67 @@
+"""`domicile plan`: what a date, or an edited pack, would ask of the network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from domicile.cli.output import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    failures,
+    on_network,
+    parse_day,
+    print_json,
+    say,
+    settings,
+)
+from domicile.cli.plan_json import describe_plan
+from domicile.cli.plan_text import show_plan
+from domicile.law.library import load_packs
+from domicile.plan.planning import Network, make_plan
+from domicile.plan.report import Plan
+from domicile.running import Domicile
+
+OnOption = Annotated[str, typer.Option("--on", metavar="DATE", help="The day whose law is asked, like 2025-07-01.")]
+PacksOption = Annotated[
+    Path | None, typer.Option("--packs", metavar="DIR", help="Packs under test, in the place of the live ones.")
+]
+
+
+def plan_command(
+    on: OnOption,
+    packs: PacksOption = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What a date, or a changed pack, would ask: who moves where, rows, bytes, crossings, time. Changes nothing."""
+    with failures(json):
+        day = parse_day(on)
+        assert day is not None
+        tested = load_packs(packs) if packs else None
+
+        async def work(domicile: Domicile) -> Plan:
+            return await make_plan(network_of(domicile), day, domicile.clock().date(), tested, say)
+
+        found = on_network(settings(data, config), work)
+        if json:
+            print_json(describe_plan(found))
+        else:
+            show_plan(found)
+        if not found.complete:
+            raise typer.Exit(1)
+
+
+def network_of(domicile: Domicile) -> Network:
+    """What a plan needs of a running Domicile."""
+    return Network(
+        sites=domicile.sites,
+        hub=domicile.hub,
+        ownership=domicile.ownership,
+        law=domicile.law,
+        policy=domicile.policy,
+        operator=domicile.operator.facts,
+        capacity={},
+    )

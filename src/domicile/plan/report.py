@@ -1,0 +1,94 @@
+"""What a plan says: recorded law applied to counts. Not legal advice, and never a recommendation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from domicile.ids import Country, SiteName
+from domicile.plan.crossings import ChangedCrossing
+from domicile.plan.holdings import Held
+from domicile.plan.moves import Conflicted, MayMove, Move
+from domicile.plan.speed import Estimate
+
+NOTE = "Recorded law applied to counts. Not legal advice; a plan recommends nothing."
+
+
+@dataclass(frozen=True)
+class SiteState:
+    """A site, or a country that would need one (`site` None). `members` None: it does not answer, nothing is known."""
+
+    site: SiteName | None
+    country: Country
+    members: int | None
+    members_after: int | None
+    capacity: int | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether more members would live there than it is meant for."""
+        return None not in (self.capacity, self.members_after) and (self.members_after or 0) > (self.capacity or 0)
+
+    @property
+    def missing(self) -> bool:
+        return self.site is None
+
+
+@dataclass(frozen=True)
+class PlannedMove:
+    """A move with what it carries and how long it would take. `held` None: the site fell silent meanwhile."""
+
+    move: Move
+    held: Held | None
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Copies abroad that would have to be recalled."""
+
+    to_recall: int = 0
+    basis: str = "no copies are kept"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a day would ask of the network as it stands now, compared with the day `since`.
+
+    `silent` sites did not answer: nothing is said of their members.
+    """
+
+    since: date
+    on: date
+    tested: tuple[Country, ...]
+    sites: tuple[SiteState, ...]
+    silent: tuple[SiteName, ...]
+    members: int
+    moves: tuple[PlannedMove, ...]
+    may_move: tuple[MayMove, ...]
+    conflicts: tuple[Conflicted, ...]
+    crossings: Mapping[ChangedCrossing, int]
+    copies: Copies
+
+    @property
+    def complete(self) -> bool:
+        """Whether every site answered."""
+        return not self.silent and all(planned.held for planned in self.moves)
+
+    @property
+    def refused(self) -> list[ChangedCrossing]:
+        """The crossings that become refused."""
+        return [crossing for crossing in self.crossings if crossing.change == "refused"]
+
+    @property
+    def seconds(self) -> float | None:
+        """All moves one after another; None if one of them cannot be estimated."""
+        seconds = [planned.estimate.seconds for planned in self.moves]
+        return None if None in seconds else sum(second or 0.0 for second in seconds)
+
+    @property
+    def basis(self) -> str:
+        """Whence the estimate of the time comes."""
+        if not self.moves:
+            return "nothing to move"
+        found = {planned.estimate.rate.basis if planned.estimate.rate else "unknown" for planned in self.moves}
+        return next(basis for basis in ("unknown", "probe", "measured") if basis in found)

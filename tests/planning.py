@@ -1,0 +1,65 @@
+"""Plans of a running network, and packs made up for one test."""
+
+from datetime import date
+from pathlib import Path
+
+from domicile.cli.plan import network_of
+from domicile.ids import Country
+from domicile.law.compiled import Law
+from domicile.law.pack import parse_pack
+from domicile.plan.planning import make_plan
+from domicile.plan.report import Plan
+from domicile.running import Domicile
+
+HEAD = """
+jurisdiction = "{code}"
+name = "Made up"
+version = "1"
+checked_on = 2026-11-21
+not_legal_advice = "Made up for a test."
+claims_by = ["residence", "citizenship", "presence", "collection"]
+claims_by_source = "made up"
+"""
+
+CITED = """
+confidence = "H"
+[rule.citation]
+act = "Act"
+article = "art. {number}"
+source = "made up"
+checked_on = 2026-11-21
+verified = false
+"""
+
+
+def made_up(code: str, *rules: str) -> Law:
+    """A pack of these rules, each without its confidence and citation."""
+    written = [f"\n[[rule]]\n{rule}{CITED.format(number=number)}" for number, rule in enumerate(rules)]
+    pack = parse_pack((HEAD.format(code=code) + "".join(written)).encode(), f"{code.lower()}.toml")
+    return Law({Country(code): pack})
+
+
+def residency(name: str, homes: str, **more: str) -> str:
+    """A residency rule; `more` are keys in TOML, such as `valid_from`."""
+    keys = {
+        "id": f'"{name}"',
+        "kind": '"residency"',
+        "summary": '"Made up."',
+        "subject": '{ basis = "resident" }',
+        "mode": '"exclusive"',
+        "homes": homes,
+        "elsewhere": '"forbid"',
+        **more,
+    }
+    return "\n".join(f"{key} = {value}" for key, value in keys.items())
+
+
+def folder_of(path: Path, code: str, content: str) -> Path:
+    """A folder that holds one pack."""
+    path.mkdir(parents=True, exist_ok=True)
+    (path / f"{code.lower()}.toml").write_text(content)
+    return path
+
+
+async def plan(domicile: Domicile, on: date, tested: Law | None = None) -> Plan:
+    return await make_plan(network_of(domicile), on, domicile.clock().date(), tested)
