@@ -81,8 +81,9 @@ async def domicile(network: Domicile, clock: SetClock) -> Domicile:
     await network.meter.write()
     for site in network.sites.values():
         await site.app.run("DELETE FROM activity")
+        await site.app.run("DELETE FROM setting WHERE key LIKE 'counts %'")
     clock.set(START + DAY * round((clock() - START) / DAY + 40))
-    network.meter._measured.clear()
+    network.meter._counts._known.clear()
     return network
 
 
@@ -280,6 +281,27 @@ async def test_the_law_hears_of_bands_and_takes_every_member_for_a_user_until_it
     await domicile.operator.refresh()
     assert told(domicile.operator.facts.counts) == {"daily_users": 5, "monthly_users": 0, "registered": 9}
     assert told(await domicile.meter.counts(load_packs())) == {}
+
+
+async def test_a_command_takes_the_counts_that_the_running_network_left_within_the_hour(
+    domicile: Domicile, clock: SetClock
+) -> None:
+    def daily(counts: frozenset[Count]) -> list[int]:
+        return [count.n for count in counts if count.metric == "daily_users"]
+
+    members = [MemberId(n + 1) for n in range(6)]
+    meter = count_days(domicile, clock, [members[:4]] * 3, "EE")
+    await meter.write()
+    assert daily(await domicile.meter.counts()) == [0]
+    clock.advance(-DAY)
+    for member in members:
+        meter.count(SiteName("de-1"), member, [Country("EE")])
+    clock.advance(DAY)
+    await meter.write()
+    command = Meter(domicile.sites, domicile.law, activity_key(domicile), clock)
+    assert daily(await command.counts()) == [0]
+    clock.advance(timedelta(hours=1))
+    assert daily(await command.counts()) == [5]
 
 
 async def test_days_older_than_four_hundred_are_dropped(domicile: Domicile, clock: SetClock) -> None:

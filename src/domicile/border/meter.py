@@ -6,37 +6,22 @@ ends, loses what was not yet written: at most a minute of it.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 
-from domicile.border.activity import MONTH_DAYS, read_activity, read_registered
+from domicile.border.counts import Counts
 from domicile.border.sketch import Sketch
 from domicile.database import Row, Session
 from domicile.errors import Unavailable
 from domicile.ids import Country, MemberId, SiteName
 from domicile.law.compiled import Law
 from domicile.law.facts import Count
-from domicile.law.thresholds import band, countries_of, list_bounds
 from domicile.placement.routing import Clock
 from domicile.placement.sites import Site
 
 WRITE_EVERY = timedelta(minutes=1)
 KEEP = timedelta(days=400)
-GOOD_FOR = timedelta(hours=1)
-TRY_AGAIN = timedelta(minutes=1)
-METRICS = ("daily_users", "monthly_users", "registered")
-"""What the meter counts; the other metrics of a threshold are counted at the border, or by the operator's books."""
-
 Seen = dict[tuple[SiteName, date], dict[Country, set[MemberId]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Counts by metric, and until when they are good. Empty: a site did not answer, and never has."""
-
-    counts: Mapping[str, int]
-    until: datetime
 
 
 class Meter:
@@ -50,8 +35,7 @@ class Meter:
         self._seen: Seen = {}
         self._written = clock()
         self._swept: dict[SiteName, date] = {}
-        self._measured: dict[frozenset[Country], Measured] = {}
-        self._measuring = asyncio.Lock()
+        self._counts = Counts(sites, clock)
 
     def count(self, site: SiteName, member: MemberId, countries: Iterable[Country]) -> None:
         """A member was active today; `site` is their home, `countries` those whose law claims them by where they are.
@@ -86,51 +70,8 @@ class Meter:
                     kept.setdefault(country, set()).update(members)
 
     async def counts(self, law: Law | None = None) -> frozenset[Count]:
-        """What the law may know of how many there are, where a threshold turns on it: the band, not the number.
-
-        Daily users are yesterday's or, if that is more, the average of the last thirty full days: packs do not say
-        which a law means, and more binds more. Until there is enough history, everybody registered counts as a user.
-        While a site does not answer, the older counts stand; if there are none, they are left out, which binds too.
-        """
-        law = law or self.law
-        numbers: dict[tuple[str, Country], list[int]] = {}
-        for bound in list_bounds(law, self.clock().date()):
-            if bound.metric in METRICS:
-                numbers.setdefault((bound.metric, bound.jurisdiction), []).append(bound.number)
-        places = sorted({place for _, place in numbers})
-        measured = {place: await self._measure(countries_of(law, place)) for place in places}
-        return frozenset(
-            Count(metric, place, band(measured[place][metric], found))
-            for (metric, place), found in numbers.items()
-            if metric in measured[place]
-        )
-
-    async def _measure(self, countries: frozenset[Country]) -> Mapping[str, int]:
-        """The counts of some countries together, an hour old at most; while somebody looks again, the older ones."""
-        known = self._measured.get(countries)
-        if known is not None and (self.clock() < known.until or self._measuring.locked()):
-            return known.counts
-        async with self._measuring:
-            known = self._measured.get(countries)
-            if known is None or self.clock() >= known.until:
-                known = self._measured[countries] = await self._look(countries, known.counts if known else {})
-        return known.counts
-
-    async def _look(self, countries: Collection[Country], older: Mapping[str, int]) -> Measured:
-        now = self.clock()
-        registered = await read_registered(self.sites, now)
-        if registered.missing:
-            return Measured(older, now + TRY_AGAIN)
-        activity = await read_activity(self.sites, countries, now.date(), MONTH_DAYS)
-        members, _ = registered.within(countries)
-        daily = activity.daily(MONTH_DAYS)
-        monthly = activity.monthly(1)
-        counts = {
-            "daily_users": max(daily[-1], round(sum(daily) / len(daily))) if daily else members,
-            "monthly_users": monthly[-1] if monthly else members,
-            "registered": members,
-        }
-        return Measured(counts, now + GOOD_FOR)
+        """What the law may know of how many there are; see `Counts.under`."""
+        return await self._counts.under(law or self.law)
 
     def _sketch(self, counted: Mapping[Country, set[MemberId]]) -> dict[Country, Sketch]:
         sketches = {}

@@ -78,6 +78,7 @@ async def read_stats(sites: Mapping[SiteName, Site], law: Law, operator: Operato
     """Everything `stats` tells, as of now, of the sites that answer."""
     today = now.date()
     registered = await read_registered(sites, now)
+    sites = {name: site for name, site in sites.items() if name not in registered.missing}
     countries = registered.countries | await read_active_countries(sites, today)
     raw = {}
     for country in sorted(countries):  # one after the other: a country's thirty sketches of each site are 2 MB

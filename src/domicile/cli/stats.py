@@ -139,9 +139,10 @@ def _row(near: Nearness, floor: int) -> list[object]:
 def _explain(nears: list[Nearness]) -> None:
     """The rules that turn on one number, and on what its date rests."""
     bound, reading = nears[0].bound, nears[0].reading
-    left_out = f", without {reading.left_out} countries of it that are not shown" if reading.left_out else ""
+    left_out = f", without those of its countries that are not shown ({reading.left_out})" if reading.left_out else ""
+    growth = f"{reading.growth.per_day:+,.1f} a day; " if reading.growth.per_day is not None else ""
     out.print(f"\n[bold]{bound.jurisdiction} {bound.number:,}[/]: {reading.basis}{left_out}", highlight=False)
-    out.print(f"  date: {nears[0].crossing.why}", style="dim", highlight=False)
+    out.print(f"  date: {growth}{nears[0].crossing.why}", style="dim", highlight=False)
     for near in nears:
         cited, since = near.bound.citation, near.bound.valid_from
         binds = "below" if near.bound.ends else "from"
