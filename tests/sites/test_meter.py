@@ -16,8 +16,9 @@ from domicile.border.meter import KEEP, Meter
 from domicile.border.sketch import Sketch
 from domicile.border.stats import COLUMNS, Nearness, Stats, read_stats
 from domicile.ids import Country, MemberId, SiteName
+from domicile.law.compiled import Law
 from domicile.law.facts import Count
-from domicile.law.library import load_packs
+from domicile.law.pack import parse_pack
 from domicile.placement.routing import wait_for_site
 from domicile.placement.sealing import load_secret
 from domicile.running import Domicile
@@ -261,7 +262,7 @@ async def test_each_threshold_says_how_near_it_is_and_when_it_will_be_crossed(
 
 
 async def test_the_law_hears_of_bands_and_takes_every_member_for_a_user_until_it_knows(
-    domicile: Domicile, clock: SetClock
+    domicile: Domicile, clock: SetClock, packs: Path
 ) -> None:
     def told(counts: frozenset[Count]) -> dict[str, int]:
         return {count.metric: count.n for count in counts if count.jurisdiction == "EU"}
@@ -280,7 +281,10 @@ async def test_the_law_hears_of_bands_and_takes_every_member_for_a_user_until_it
     clock.advance(DAY + timedelta(hours=1))
     await domicile.operator.refresh()
     assert told(domicile.operator.facts.counts) == {"daily_users": 5, "monthly_users": 0, "registered": 9}
-    assert told(await domicile.meter.counts(load_packs())) == {}
+    edited = RULES.format(place="EU", metric="monthly_users", number=4)
+    tested = parse_pack((packs / "eu.toml").read_bytes() + edited.encode(), "eu.toml")
+    both = await domicile.meter.counts(Law({tested.jurisdiction: tested}))
+    assert told(both) == {"daily_users": 5, "monthly_users": 4, "registered": 9}  # a bound of theirs, at four
 
 
 async def test_a_command_takes_the_counts_that_the_running_network_left_within_the_hour(

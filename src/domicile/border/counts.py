@@ -49,18 +49,20 @@ class Counts:
         self._known: dict[Countries, Counted] = {}
         self._counting = asyncio.Lock()
 
-    async def under(self, law: Law) -> frozenset[Count]:
-        """What a law may know: of each number on which one of its thresholds turns, the band and not the number.
+    async def under(self, *laws: Law) -> frozenset[Count]:
+        """What laws may know: where thresholds turn on a number, the band between them and not the number.
 
         Daily users are yesterday's or, if that is more, the average of the last thirty full days: packs do not say
         which a law means, and more binds more. Until there is enough history, everybody registered counts as a user.
         While a site does not answer, the older counts stand; if there are none, they are left out, which binds too.
         """
         bounds: dict[tuple[str, Country], list[int]] = {}
-        for bound in list_bounds(law, self.clock().date()):
-            if bound.metric in METRICS:
-                bounds.setdefault((bound.metric, bound.jurisdiction), []).append(bound.number)
-        places = {place: countries_of(law, place) for _, place in bounds}
+        places: dict[Country, Countries] = {}
+        for law in laws:
+            for bound in list_bounds(law, self.clock().date()):
+                if bound.metric in METRICS:
+                    bounds.setdefault((bound.metric, bound.jurisdiction), []).append(bound.number)
+                    places[bound.jurisdiction] = countries_of(law, bound.jurisdiction)
         await self._refresh(set(places.values()))
         numbers = {place: self._known[countries].numbers for place, countries in places.items()}
         return frozenset(

@@ -69,9 +69,9 @@ class Meter:
                 for country, members in counted.items():
                     kept.setdefault(country, set()).update(members)
 
-    async def counts(self, law: Law | None = None) -> frozenset[Count]:
-        """What the law may know of how many there are; see `Counts.under`."""
-        return await self._counts.under(law or self.law)
+    async def counts(self, *others: Law) -> frozenset[Count]:
+        """What our packs, and other packs under test, may know of how many there are; see `Counts.under`."""
+        return await self._counts.under(self.law, *others)
 
     def _sketch(self, counted: Mapping[Country, set[MemberId]]) -> dict[Country, Sketch]:
         sketches = {}

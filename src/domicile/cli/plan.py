@@ -1,8 +1,10 @@
 """`domicile plan`: what a date, or an edited pack, would ask of the network."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from domicile.cli.output import (
@@ -43,7 +45,11 @@ def plan_command(
         tested = load_packs(packs) if packs else None
 
         async def work(domicile: Domicile) -> Plan:
-            return await make_plan(network_of(domicile), day, domicile.clock().date(), tested, say)
+            network = network_of(domicile)
+            if tested:
+                counts = await domicile.meter.counts(tested)
+                network = replace(network, operator=msgspec.structs.replace(network.operator, counts=counts))
+            return await make_plan(network, day, domicile.clock().date(), tested, say)
 
         found = on_network(settings(data, config), work)
         if json:
