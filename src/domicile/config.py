@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -94,6 +94,22 @@ class OperatorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     turnover: dict[str, int] = {}
 
 
+class Sms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who takes our text messages: the gateway at `url`, or for a demonstration a folder of the data folder.
+
+    `{number}` and `{text}` in `fields` are filled in. What the headers hold is never logged.
+    """
+
+    folder: bool = False
+    url: str | None = None
+    fields: dict[str, str] = msgspec.field(default_factory=lambda: {"to": "{number}", "text": "{text}"})
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    body: Literal["json", "form"] = "json"
+
+    def __repr__(self) -> str:
+        return f"Sms({'folder' if self.folder else 'gateway'})"
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Requests an address or a token may make in five minutes, and sizes. `exempt_loopback` suits the demonstration."""
 
@@ -127,10 +143,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     packs: Path | None = None
     confirm_email: bool = False
     mail: Mail | None = None
+    verifiers: tuple[str, ...] = ("phone_code",)
+    sms: Sms | None = None
     password_grant: bool = False
     registrations: bool = True
     stats_floor: int = 50
     demo: bool = True
+
+    @property
+    def text_messages(self) -> dict[str, Any] | None:
+        """Who takes text messages: what the settings say, and in a demonstration the folder."""
+        sms = self.sms or (Sms(folder=True) if self.demo else None)
+        return msgspec.structs.asdict(sms) if sms else None
 
     @property
     def url(self) -> str:
@@ -194,7 +218,7 @@ def _value(path: list[str], value: str) -> Any:
             return msgspec.json.decode(value)
         except msgspec.DecodeError as error:
             raise Misconfigured(f"{PREFIX}{'__'.join(path).upper()}: not JSON ({error})") from None
-    return value.split(",") if path[-1] == "trusted_proxies" else value
+    return value.split(",") if path[-1] in ("trusted_proxies", "verifiers") else value
 
 
 def _site_name(text: str) -> str:
@@ -222,6 +246,10 @@ def _checked(config: Config, file: Path | None) -> Config:
         raise Misconfigured(f"{where}: give a dsn for the hub and every site, or for none (all embedded)")
     if config.confirm_email and config.mail is None:
         raise Misconfigured(f"{where}: confirm_email needs [mail], with host and sender, to send the links")
+    if config.sms is not None and config.sms.folder == bool(config.sms.url):
+        raise Misconfigured(f"{where}: [sms] needs either `url`, of a gateway, or `folder = true`, for demonstrations")
+    if config.sms is not None and config.sms.url and not config.sms.url.startswith(("https://", "http://")):
+        raise Misconfigured(f"{where}: [sms] url is not an address that begins with https://")
     if not 0 < config.port < 65536:
         raise Misconfigured(f"{where}: port {config.port} is not between 1 and 65535")
     return config

@@ -27,6 +27,7 @@ from domicile.network.posts import Posts
 from domicile.network.profiles import Profiles
 from domicile.network.reactions import Reactions
 from domicile.network.timelines import Timelines
+from domicile.network.verification import Verifications
 from domicile.placement.directory import Directory
 from domicile.placement.embedded import Embedded
 from domicile.placement.ownership import Ownership
@@ -60,6 +61,7 @@ class Domicile:
     door: Door
     deliverer: Deliverer
     members: Members
+    verifications: Verifications
     access: Access
     confirmation: Confirmation
     profiles: Profiles
@@ -79,6 +81,7 @@ class Domicile:
                 await self.router.apply_feed(name)
                 await self.deliverer.deliver_due(name)
                 await self.members.repair_sign_ups(name, STUCK_AFTER)
+                await self.verifications.prune(name)
         with contextlib.suppress(Unavailable):
             await self.door.write_tally()
         await self.meter.tick()

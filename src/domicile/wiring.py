@@ -24,11 +24,14 @@ from domicile.network.follows import Follows
 from domicile.network.media import FILE, Media
 from domicile.network.members import Members
 from domicile.network.notifications import Notifications
+from domicile.network.phone_code import open_verifiers
 from domicile.network.posts import Posts
 from domicile.network.profiles import Profiles
 from domicile.network.reactions import Reactions
 from domicile.network.schema import metadata
+from domicile.network.standing import Standing
 from domicile.network.timelines import Timelines
+from domicile.network.verification import Verifications
 from domicile.network.views import VIEWS
 from domicile.placement.directory import Directory
 from domicile.placement.embedded import Embedded
@@ -49,11 +52,7 @@ def utc_now() -> datetime:
 
 @contextlib.asynccontextmanager
 async def open_domicile(
-    config: Config,
-    *,
-    exclusive: bool = False,
-    progress: Callable[[str], None] | None = None,
-    **overrides: Any,
+    config: Config, *, exclusive: bool = False, progress: Callable[[str], None] | None = None, **overrides: Any
 ) -> AsyncIterator[Domicile]:
     """A running Domicile. `overrides` replace parts in tests: `clock`, `law`, `policy`."""
     ownership = load_ownership(metadata)
@@ -88,8 +87,7 @@ def _assemble(
     clock: Clock = overrides.get("clock", utc_now)
     law = overrides.get("law") or load_packs(config.packs)
     policy = overrides.get("policy") or load_policy(None if config.policy == "default" else Path(config.policy))
-    keys = {name: load_secret(config.data / "secrets" / f"{name}.key") for name in ("digest", "access", "activity")}
-    default_site = SiteName(config.default_site or config.sites[0].name)
+    keys = {name: load_secret(config.data / "secrets" / f"{name}.key") for name in ("access", "activity")}
     directory = Directory(hub, config.hub.lookups_per_minute)
     router = Router(sites, directory, clock)
     exchange = Exchange()
@@ -97,10 +95,11 @@ def _assemble(
     operator = OperatorNow(state_operator(config.operator, policy.name, ownership), law, sites, meter, clock)
     door = Door(router, exchange, law, policy, operator, clock)
     deliverer = Deliverer(router, door, exchange)
-    members = Members(router, directory, law, policy, operator, keys["digest"], clock, default_site)
+    standing = Standing(law, policy, operator, clock, config.url)
+    members = _open_members(config, router, directory, standing)
     access = Access(router, directory, keys["access"], clock, meter)
     letters = Post(**msgspec.structs.asdict(config.mail)) if config.confirm_email and config.mail else None
-    posts = Posts(router, door, deliverer, members, config.url, config.limits.post_characters)
+    posts = Posts(router, door, deliverer, members, standing, config.url, config.limits.post_characters)
     follows = Follows(router, deliverer)
     reactions = Reactions(router, deliverer, posts)
     for view in (*VIEWS, FILE):
@@ -125,6 +124,7 @@ def _assemble(
         door=door,
         deliverer=deliverer,
         members=members,
+        verifications=members.verifications,
         access=access,
         confirmation=Confirmation(router, members, access, letters, config.title, config.url),
         profiles=Profiles(router, door, config.url),
@@ -137,3 +137,13 @@ def _assemble(
         clock=clock,
         embedded=embedded,
     )
+
+
+def _open_members(config: Config, router: Router, directory: Directory, standing: Standing) -> Members:
+    """The members, with those who verify them."""
+    digest_key = load_secret(config.data / "secrets" / "digest.key")
+    default_site = SiteName(config.default_site or config.sites[0].name)
+    verifiers = open_verifiers(config.verifiers, config.title, config.data / "messages", config.text_messages)
+    verifications = Verifications(router, standing, verifiers, digest_key)
+    law, policy, operator, clock = standing.law, standing.policy, standing.operator, standing.clock
+    return Members(router, directory, law, policy, operator, verifications, digest_key, clock, default_site)

@@ -12,6 +12,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canary import places
 from domicile.errors import DomicileError, InvalidFields, Misconfigured
 from domicile.ids import MemberId
 from domicile.network.posts import Draft
@@ -107,12 +108,6 @@ class Canary:
     @property
     def sealed(self) -> list[str]:
         return [self.email, self.phone, self.password, self.letter]
-
-
-def places(folder: Path, value: str, pattern: str = "*") -> set[str]:
-    """The files below a folder that hold a value in clear, by the first part of their path."""
-    files = (file for file in folder.rglob(pattern) if file.is_file())
-    return {file.relative_to(folder).parts[0] for file in files if value.encode() in file.read_bytes()}
 
 
 @pytest.fixture

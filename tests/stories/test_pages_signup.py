@@ -28,7 +28,7 @@ async def test_who_joins_has_their_data_in_their_country(domicile: Domicile, bro
     member = await domicile.members.find_by_handle(handle)
     assert country_of_site((await domicile.router.home_of(member)).site) == country
     assert await domicile.members.consents(member) == {"publication"}
-    assert f"@{handle}" in (await browser.get("/home")).text  # and is logged in
+    assert f"@{handle}" in (await browser.get("/home?welcome=1")).text  # and is logged in
 
 
 async def test_the_country_is_chosen_before_anything_is_typed(browser: Browser) -> None:
@@ -99,4 +99,5 @@ def new_handle() -> str:
 
 
 def joining(handle: str, country: str) -> dict[str, str]:
-    return {"country": country, "username": handle, "email": f"{handle}@example.org", "password": "correct horse"}
+    typed = {"username": handle, "email": f"{handle}@example.org", "password": "correct horse"}
+    return typed | {"country": country, "date_of_birth": "1990-05-01"}

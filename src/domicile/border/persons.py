@@ -38,10 +38,11 @@ def read_person(row: Row) -> Person:
     if person is None:
         if len(_seen) > 10_000:
             _seen.clear()
-        person = _seen[key] = Person(frozenset(map(_claim, key[0])), frozenset(key[1]))
+        person = _seen[key] = Person(frozenset(map(parse_claim, key[0])), frozenset(key[1]))
     return person
 
 
-def _claim(text: str) -> Claim:
+def parse_claim(text: str) -> Claim:
+    """A claim as FACTS writes it."""
     jurisdiction, basis, assumed = text.split(":")
     return Claim(Country(jurisdiction), Basis(basis), assumed == "1")

@@ -162,6 +162,30 @@ def password(
             out.print("The password is changed.")
 
 
+@member_app.command()
+def verify(
+    member: MemberArgument,
+    method: Annotated[str, typer.Option(help="What was checked, as law packs write it: id_number, mobile_number:CN.")],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write down that you have checked a member's identity outside this software; no document is kept."""
+    with failures(json):
+
+        async def work(domicile: Domicile) -> dict[str, Any]:
+            found = await find_member(domicile, member)
+            state = await domicile.verifications.record(found, method)
+            unmet = [proving.citation.rule for proving in state.unmet]
+            return {"ok": True, "id": str(found), "verified": [v.method for v in state.verified], "unmet": unmet}
+
+        answer = on_network(settings(data, config), work)
+        if json:
+            print_json(answer)
+        else:
+            out.print(f"Written down. Still asked for: {', '.join(answer['unmet']) or 'nothing'}.", highlight=False)
+
+
 async def _whereabouts(domicile: Domicile, member: MemberId) -> dict[str, Any]:
     home = await domicile.router.home_of(member, ask_hub=True)
     return {"id": str(member), "home": home.site, "country": country_of_site(home.site), "epoch": home.epoch}

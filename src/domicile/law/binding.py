@@ -1,13 +1,13 @@
 """Which rules bind an operator: by counts, designation, establishment, what is collected, and events that happened."""
 
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 from domicile.ids import Country
 from domicile.law.categories import covers
 from domicile.law.compiled import Compiled, LawOn
-from domicile.law.facts import Operator
+from domicile.law.facts import Operator, Person
 from domicile.law.rule import Rule, Threshold
 
 UNKNOWN = Operator()
@@ -33,6 +33,16 @@ def bound(
             (rule.established is not None or rule.unit is not None) and known.established is None
         )
         yield article.in_doubt if unsaid else article
+
+
+def bound_towards(
+    person: Person, holds: Mapping[Country, int], kind: type[Rule], operator: Operator | None, on: LawOn
+) -> Iterator[Compiled]:
+    """The rules of one kind that bind this operator towards a person whom the jurisdictions hold in this way."""
+    for place, hold in holds.items():
+        for article in bound(place, kind, operator, on, person.since):
+            if article.covers(hold):
+                yield article
 
 
 def starts(rule: Rule, operator: Operator) -> date | None:

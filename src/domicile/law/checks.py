@@ -10,7 +10,7 @@ from itertools import pairwise
 from domicile.law.categories import CATEGORIES
 from domicile.law.countries import COUNTRIES
 from domicile.law.duties import AnyRule, Sanction
-from domicile.law.rule import Age, Gates, Publication, Residency, Transfer
+from domicile.law.rule import Age, Gates, Publication, Residency, SignUp, Transfer
 
 BLOCS = frozenset({"EU"})
 
@@ -41,6 +41,7 @@ def faults(
         yield from _places(number, rule)
         yield from _categories(number, rule)
         yield from _gates(number, rule)
+        yield from _evidence(number, rule)
     yield from _versions(rules)
     yield from _references(rules)
 
@@ -133,6 +134,19 @@ def _gates(number: int, rule: AnyRule) -> Iterator[Fault]:
                 yield Fault(number, "asks", f"rule {rule.id!r}: only a safeguard opens this gate, not a consent")
     if isinstance(rule, Residency) and rule.homes and rule.homes_not:
         yield Fault(number, "homes_not", f"rule {rule.id!r}: give `homes` or `homes_not`, not both")
+
+
+def _evidence(number: int, rule: AnyRule) -> Iterator[Fault]:
+    """What is asked of a person can be asked, and be remembered as far as it must."""
+    if isinstance(rule, Age) and rule.evidence == "assurance" and rule.keep == "nothing":
+        text = 'who was found old enough is remembered as a yes; write `keep = "yes_no"`'
+        yield Fault(number, "keep", f"rule {rule.id!r}: {text}")
+    for method in rule.methods if isinstance(rule, SignUp) else ():
+        name, _, place = method.partition(":")
+        if not re.fullmatch(r"[a-z][a-z_]*", name):
+            yield Fault(number, "methods", f"rule {rule.id!r}: {method!r} is no method; write it like `mobile_number`")
+        elif place or ":" in method:
+            yield from _unknown_places(number, "methods", (place,))
 
 
 def _versions(rules: tuple[AnyRule, ...]) -> Iterator[Fault]:

@@ -195,20 +195,31 @@ class Publication(Rule, frozen=True, kw_only=True, tag="publication"):
 
 
 class SignUp(Rule, frozen=True, kw_only=True, tag="signup"):
-    """A duty at sign-up, or before a member posts."""
+    """A duty at sign-up, or before a member posts.
+
+    A verified identity is proved by one of `methods`: `mobile_number` by any such number, `mobile_number:RU` only by
+    one of that country; none named: by any method.
+    """
 
     requires: Literal["verified_identity", "pseudonym_allowed", "separate_consent_document"]
     methods: tuple[str, ...] = ()
     before: Literal["account", "posting"] = "account"
 
 
+Evidence = Literal["declaration", "date_of_birth", "assurance"]
+Keep = Literal["nothing", "yes_no", "date_of_birth"]
+
+
 class Age(Rule, frozen=True, kw_only=True, tag="age"):
     """Below `minimum` years the asks must be met; without any, nothing opens the gate below that age.
 
-    `countries` narrows a bloc's rule to some of its members.
+    `countries` narrows a bloc's rule to some of its members. `evidence` is what the sign-up asks: a tick, a date of
+    birth, or that a verifier has found the age. `keep` is the most of the answer that may be kept.
     """
 
     minimum: Annotated[int, Meta(ge=1, le=25)]
     countries: tuple[str, ...] = ()
     asks: Gates = ()
     unmet: Literal["forbid", "unsettled"] = "forbid"
+    evidence: Evidence = "date_of_birth"
+    keep: Keep = "date_of_birth"

@@ -18,6 +18,7 @@ from domicile.border.meter import Meter
 from domicile.errors import NotAuthenticated, NotFound, NotPermitted
 from domicile.ids import MemberId, parse_member_id
 from domicile.network.names import clean_text
+from domicile.network.standing import Unverified
 from domicile.placement.directory import Directory
 from domicile.placement.routing import Clock, Router, SiteWriter
 
@@ -25,12 +26,14 @@ CODE_LIFETIME = timedelta(minutes=10)
 SESSION_LIFETIME = timedelta(days=30)
 
 _TOKEN = f"""
-SELECT t.client_id, t.scopes, t.created_at, a.unconfirmed, {LOCATED.format(member="t.member_id")} AS countries
+SELECT t.client_id, t.scopes, t.created_at, a.unconfirmed, a.unverified,
+ {LOCATED.format(member="t.member_id")} AS countries
 FROM token t JOIN account a USING (member_id) WHERE t.member_id = %(member)s AND t.digest = %(digest)s
 """
 _SESSION = f"""
-SELECT {LOCATED.format(member="s.member_id")} AS countries
-FROM session s WHERE member_id = %(member)s AND digest = %(digest)s AND expires_at > %(now)s
+SELECT a.unverified, {LOCATED.format(member="s.member_id")} AS countries
+FROM session s JOIN account a USING (member_id)
+WHERE s.member_id = %(member)s AND s.digest = %(digest)s AND s.expires_at > %(now)s
 """
 
 
@@ -52,6 +55,13 @@ class Grant(msgspec.Struct):
     client_id: str
     scopes: frozenset[str]
     created_at: datetime
+
+
+class Visitor(msgspec.Struct):
+    """Who is logged in on the pages. `unverified`: a law wants them verified before they use their account."""
+
+    member: MemberId
+    unverified: bool
 
 
 class Code(msgspec.Struct):
@@ -124,8 +134,11 @@ class Access:
         await self.router.transact(member, write)
         return text
 
-    async def check_token(self, text: str) -> Grant:
-        """What a token allows. Raises NotAuthenticated for anything that is not a live token."""
+    async def check_token(self, text: str, *, unverified: bool = False) -> Grant:
+        """What a token allows. Raises NotAuthenticated for anything that is not a live token.
+
+        `unverified`: it will also do where a law wants the member verified before the account can be used.
+        """
         if text.startswith("app."):
             return self._check_app_token(text)
         member, digest = _parse_secret(text)
@@ -136,6 +149,8 @@ class Access:
             raise NotAuthenticated("no such token") from None
         if found.unconfirmed:
             raise NotPermitted("not confirmed yet", "Your login is missing a confirmed e-mail address")
+        if found.unverified and not unverified:
+            raise Unverified("not verified yet", "Your login is missing a verification that a law asks for")
         self.meter.count(snapshot.site, member, found.countries)
         return Grant(member, found.client_id, frozenset(found.scopes.split()), found.created_at)
 
@@ -217,7 +232,7 @@ class Access:
         await self.router.transact(member, write)
         return text
 
-    async def check_session(self, text: str) -> MemberId | None:
+    async def check_session(self, text: str) -> Visitor | None:
         """Who is logged in with this cookie, or None."""
         try:
             member, digest = _parse_secret(text)
@@ -230,7 +245,8 @@ class Access:
             return None
         for found in snapshot.rows:
             self.meter.count(snapshot.site, member, found.countries)
-        return member if snapshot.rows else None
+            return Visitor(member, found.unverified)
+        return None
 
     async def close_session(self, text: str) -> None:
         try:

@@ -24,7 +24,8 @@ WORDING = {
 class SignUp(msgspec.Struct, kw_only=True):
     """What somebody sends to become a member. `country`: whose law applies, as they say; None: nobody said.
 
-    `citizenship` is asked of nobody; it is there for a member who wants that country's law considered too.
+    `citizenship` is asked of nobody; it is there for a member who wants that country's law considered too. `of_age`
+    declares the age that the law of the place sets, where it wants no more than a yes.
     """
 
     username: str
@@ -35,6 +36,7 @@ class SignUp(msgspec.Struct, kw_only=True):
     consents: list[str] = msgspec.field(default_factory=list)
     phone: str | None = None
     birth_date: date | None = None
+    of_age: bool = False
     locale: str = "en"
     display_name: str = ""
     role: str = "member"
@@ -104,8 +106,10 @@ def age_on(born: date, today: date) -> int:
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
-def seal_form(key: DataKey, checked: CheckedForm, form: SignUp, hashed: str | None) -> tuple[bytes | None, ...]:
-    born = form.birth_date.isoformat() if form.birth_date else None
+def seal_form(
+    key: DataKey, checked: CheckedForm, birth_date: date | None, hashed: str | None
+) -> tuple[bytes | None, ...]:
+    born = birth_date.isoformat() if birth_date else None
     return (
         key.seal_text("credential.email", checked.email),
         key.seal_text("credential.phone", checked.phone),

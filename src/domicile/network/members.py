@@ -24,13 +24,14 @@ from domicile.network.forms import (
     WORDING,
     CheckedForm,
     SignUp,
-    age_on,
     check_form,
     parse_country,
     seal_form,
 )
+from domicile.network.joining import Joining, check_joining
 from domicile.network.names import clean_text, email_key, refuse, skeleton
 from domicile.network.passwords import check_password_form, hash_password, password_matches
+from domicile.network.verification import Verifications
 from domicile.placement.directory import Directory
 from domicile.placement.routing import Clock, Router, SiteReader, SiteWriter
 from domicile.placement.sealing import keyed_digest
@@ -67,6 +68,7 @@ class Members:
     law: Law
     policy: Policy
     operator: OperatorNow
+    verifications: Verifications
     digest_key: bytes
     clock: Clock
     default_site: SiteName
@@ -80,12 +82,14 @@ class Members:
         if site is None:
             await self.router.transact_at(place.site, MemberId(0), _nothing)  # raises Misdirected
             raise AssertionError
-        self._check_law(form, place)
+        on = self.law.on(self.clock().date())
+        country, can_prove = country_of_site(place.site), self.verifications.can_prove
+        joining = check_joining(form, place.claims, country, on, self.policy, self.operator.facts, can_prove)
         hashed = await hash_password(check_password_form(form.password)) if form.password is not None else None
         member = MemberId(next_snowflake(self.clock()))
         digests = self.digests(checked.handle, checked.email, checked.phone)
         token = new_token()
-        await self._write_pending(site, member, form, checked, place, hashed, digests, token)
+        await self._write_pending(site, member, form, checked, place, joining, hashed, digests, token)
         self.on_step("pending")
         await self._claim_and_settle(site, member, digests, token)
         return member
@@ -189,6 +193,7 @@ class Members:
         form: SignUp,
         checked: CheckedForm,
         place: Placement,
+        joining: Joining,
         hashed: str | None,
         digests: Mapping[str, bytes],
         token: bytes,
@@ -211,18 +216,20 @@ class Members:
             )
             await session.execute(
                 "SELECT vault.write_credential(ROW(%s, %s, %s, %s, %s)::vault.credential)",
-                (member, *seal_form(key, checked, form, hashed)),
+                (member, *seal_form(key, checked, joining.birth_date, hashed)),
             )
             await session.execute(
                 "INSERT INTO account (member_id, handle, display_name, language, role, show_country, unconfirmed,"
-                " created_at)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                " unverified, created_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     *(member, checked.handle, checked.display_name, checked.locale, form.role),
-                    *(form.show_country, form.unconfirmed, now),
+                    *(form.show_country, form.unconfirmed, joining.unverified, now),
                 ),
             )
             await session.execute("INSERT INTO tally (member_id) VALUES (%s)", (member,))
+            if joining.answer is not None:
+                await joining.answer.write(session, member)
             for kind in form.consents:
                 await _insert_consents(session, member, [kind], self._rules_asking(kind), now)
 
@@ -255,7 +262,7 @@ class Members:
             )
             if row is None:
                 return
-            for table in ("consent", "claim", "name_claim", "tally", "account"):
+            for table in ("consent", "claim", "name_claim", "tally", "age_answer", "account"):
                 await session.execute(f"DELETE FROM {table} WHERE member_id = %s", (member,))
             await session.execute("SELECT vault.erase_credential(%s), vault.erase_data_key(%s)", (member, member))
             await session.execute("DELETE FROM resident WHERE member_id = %s", (member,))
@@ -269,20 +276,6 @@ class Members:
         if form.citizenship:
             claims.add(Claim(parse_country(form.citizenship), Basis.CITIZENSHIP))
         return frozenset(claims)
-
-    def _check_law(self, form: SignUp, place: Placement) -> None:
-        """Whether the law lets this person join there, at their age. Raises InvalidFields."""
-        today = self.clock().date()
-        age = age_on(form.birth_date, today) if form.birth_date else None
-        person = Person(place.claims, frozenset(form.consents), age)
-        country = country_of_site(place.site)
-        found = decide_signup(person, country, self.law.on(today), self.policy, self.operator.facts)
-        if age is not None and found.minimum_age is not None and age < found.minimum_age:
-            raise refuse(
-                "date_of_birth", "ERR_BELOW_LIMIT", f"is below the age of {found.minimum_age} that the law sets"
-            )
-        if not found.allowed:
-            raise refuse("country", "ERR_UNAVAILABLE", "has a law that does not let you sign up here at present")
 
     def _rules_asking(self, kind: str) -> list[str]:
         """The ids of the rules in force that ask for a consent of this kind, for the record of it."""

@@ -63,14 +63,14 @@ def email_key(email: str) -> str:
     return unicodedata.normalize("NFKC", email).casefold()
 
 
-def normalize_phone(text: str, country: Country | None) -> str:
+def normalize_phone(text: str, country: Country | None, field: str = "phone") -> str:
     """A phone number in E.164 (ITU-T), read as if dialled in `country`. Raises InvalidFields."""
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
-        raise refuse("phone", "ERR_INVALID", "is not a phone number; begin it with + and the country's code") from None
+        raise refuse(field, "ERR_INVALID", "is not a phone number; begin it with + and the country's code") from None
     if not phonenumbers.is_possible_number(number):
-        raise refuse("phone", "ERR_INVALID", "is not a possible phone number")
+        raise refuse(field, "ERR_INVALID", "is not a possible phone number")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

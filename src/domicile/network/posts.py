@@ -20,6 +20,7 @@ from domicile.network.names import clean_text
 from domicile.network.post_halves import MentionHalf, ReplyHalf, receive_mention, receive_reply
 from domicile.network.questions import ByIds, RepliesAsked
 from domicile.network.schema import DIRECT, PRIVATE, VISIBILITIES
+from domicile.network.standing import LEGAL_FACTS, Standing
 from domicile.network.views import BY_IDS, REPLIES
 from domicile.placement.routing import Router, SiteWriter
 
@@ -27,6 +28,12 @@ MOST_MENTIONS = 50
 MOST_PICTURES = 4
 LONGEST_THREAD = 400
 DEEPEST_THREAD = 40
+
+
+_AUTHOR = (
+    f"SELECT a.default_visibility, a.default_sensitive, a.language, {LEGAL_FACTS}"
+    " FROM account a WHERE a.member_id = %(member)s"
+)
 
 
 class Draft(msgspec.Struct, kw_only=True):
@@ -58,6 +65,7 @@ class Posts:
     door: Door
     deliverer: Deliverer
     members: Members
+    standing: Standing
     url: str
     longest: int
 
@@ -67,7 +75,7 @@ class Posts:
         self.deliverer.accept("reply", receive_reply)
 
     async def write(self, member: MemberId, draft: Draft) -> PostItem:
-        """Post. Raises InvalidFields or InvalidInput, and then nothing is written."""
+        """Post. Raises InvalidFields, InvalidInput or Unverified, and then nothing is written."""
         text = clean_text("text", draft.text, self.longest)
         spoiler = clean_text("spoiler_text", draft.spoiler, self.longest, lines=False)
         if len(text) + len(spoiler) > self.longest:
@@ -103,6 +111,7 @@ class Posts:
             )
             if post.author != member or row is None:
                 raise NotFound("not a post of this member")
+            await self.standing.check_posting_of(writer, member)
             html = to_html(text, {h.casefold(): h for h in mentioned.values()}, self.url)
             await self._store_words(writer, post.snowflake, row.visibility, html, text, spoiler)
             await writer.execute(
@@ -244,10 +253,9 @@ class Posts:
             )
             if known is not None:
                 return PostId(Snowflake(int(str(known))), member)
-        default = await writer.one(
-            "SELECT default_visibility, default_sensitive, language FROM account WHERE member_id = %s", (member,)
-        )
+        default = await writer.one(_AUTHOR, {"member": member, "now": writer.now})
         assert last is not None and default is not None  # a member at home has both rows
+        self.standing.check_posting(default, writer.site.country)
         visibility = default.default_visibility if draft.visibility is None else VISIBILITIES.index(draft.visibility)
         snowflake = next_snowflake(writer.now, last.last_post or 0)
         reply = (parent.author, parent.snowflake) if parent else (None, None)

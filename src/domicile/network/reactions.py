@@ -81,6 +81,7 @@ class Reactions:
             )
             if known is not None:
                 return PostId(Snowflake(int(str(known))), member)
+            await self.posts.standing.check_posting_of(writer, member)
             own = next_snowflake(writer.now, int(str(last or 0)))
             await writer.execute(
                 "INSERT INTO post (author_id, post_id, visibility, boost_author, boost_post)"

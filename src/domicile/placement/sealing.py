@@ -50,6 +50,10 @@ class DataKey:
     def open_text(self, place: str, sealed: bytes | None) -> str | None:
         return None if sealed is None else self.open(place, sealed).decode()
 
+    def digest(self, place: str, value: str) -> bytes:
+        """HMAC-SHA-256 of a value, for what is only ever compared. Without the data key it cannot be tried out."""
+        return hmac.digest(self.secret, self._context(place) + b"\0" + value.encode(), "sha256")
+
     def _context(self, place: str) -> bytes:
         return f"{place}/{self.member}".encode()
 

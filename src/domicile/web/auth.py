@@ -46,14 +46,16 @@ def bearer(connection: ASGIConnection) -> str | None:  # type: ignore[type-arg]
     return token.strip() if kind.lower() == "bearer" and token.strip() else None
 
 
-async def check_grant(domicile: Domicile, token: str | None, scope: str | None, *, app: bool = False) -> Grant:
-    """The grant behind a token that has this scope. `app`: an app's own token will do.
+async def check_grant(
+    domicile: Domicile, token: str | None, scope: str | None, *, app: bool = False, unverified: bool = False
+) -> Grant:
+    """The grant behind a token that has this scope. `app`: an app's own token will do; `unverified`: see `check_token`.
 
     Raises NotAuthenticated, or NotPermitted when the token is good for something else.
     """
     if token is None:
         raise NotAuthenticated("no access token")
-    grant = await domicile.access.check_token(token)
+    grant = await domicile.access.check_token(token, unverified=unverified)
     if grant.member is None and not app:
         raise NotPermitted("an app's own token", "This method requires an authenticated user")
     if scope is not None and not allows(grant.scopes, scope):

@@ -33,9 +33,9 @@ def unsettled_questions() -> set[str]:
     found = set()
     for rule in RULES:
         answers = {getattr(rule, key, None) for key in ("answer", "elsewhere", "unmet")}
-        real_name = isinstance(rule, SignUp) and rule.requires == "verified_identity"
+        doubted = isinstance(rule, SignUp) and bool(rule.owner or rule.established or rule.unit)
         decided = isinstance(rule, Residency | Transfer | Publication | SignUp | Age)
-        if decided and rule.valid_from and ("unsettled" in answers or rule.unverified or real_name):
+        if decided and rule.valid_from and ("unsettled" in answers or rule.unverified or doubted):
             found.add(rule.id)
     return found
 

@@ -17,6 +17,7 @@ from domicile.ids import SiteName, country_of_site
 from domicile.law.facts import Basis, Claim
 from domicile.law.facts import Person as LegalPerson
 from domicile.law.signup import decide_signup
+from domicile.law.standing import find_proving
 from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
 from domicile.network.members import Members
 from domicile.network.passwords import hash_password
@@ -27,7 +28,7 @@ from domicile.network.seeding.graph import Graph, make_graph, read_graph
 from domicile.network.seeding.people import Person, Populace
 from domicile.network.seeding.plan import choose_demo, house
 from domicile.network.seeding.portraits import Portraits, draw_portraits, hang_portraits, store_portraits
-from domicile.network.seeding.rows import COLUMNS, Asked, Harvest, SiteRows, count_rows
+from domicile.network.seeding.rows import COLUMNS, Asked, Harvest, Proved, SiteRows, count_rows
 from domicile.network.seeding.settle import settle
 from domicile.placement.directory import Directory
 from domicile.placement.ownership import Ownership
@@ -165,7 +166,8 @@ class Run:
     def _make_rows(self, people: Sequence[Person], ties: Graph, chatter: Chatter) -> dict[SiteName, SiteRows]:
         chatter.tell()
         asked = asked_consents(self.network.members)
-        rows = Harvest(people, ties, chatter, asked, self.network.posts.url).gather()
+        proved = asked_proofs(self.network.members)
+        rows = Harvest(people, ties, chatter, asked, proved, self.network.posts.url).gather()
         for name, tables in rows.items():
             site = self.network.members.router.sites[name]
             here = (person.member for person in people if person.site == name)
@@ -210,4 +212,20 @@ def asked_consents(members: Members) -> Asked:
         person = LegalPerson(frozenset({Claim(country, Basis.RESIDENCE)}))
         consents = decide_signup(person, country, on, members.policy, members.operator.facts).consents
         found[country] = {asked.kind: sorted({citation.rule for citation in asked.citations}) for asked in consents}
+    return found
+
+
+def asked_proofs(members: Members) -> Proved:
+    """Country -> what the law asks a member there to prove, in the first way it knows, and by which rules.
+
+    Made-up members have proved it, marked as made up: otherwise a demonstration would have nothing to read from there.
+    """
+    on = members.law.on(members.clock().date())
+    found: dict[str, dict[str, list[str]]] = {}
+    for country in {country_of_site(name) for name in members.router.sites}:
+        person = LegalPerson(frozenset({Claim(country, Basis.RESIDENCE)}))
+        proofs = found.setdefault(country, {})
+        for proving in find_proving(person, country, on, members.policy, members.operator.facts):
+            method = next(iter(proving.methods), "identity")
+            proofs.setdefault(method, []).append(proving.citation.rule)
     return found

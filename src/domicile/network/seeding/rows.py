@@ -29,6 +29,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "tally": ("member_id", "posts", "followers", "following", "last_post", "last_post_at"),
     "vault.credential": ("member_id", "email", "phone", "birth_date", "password_hash"),
+    "verification": ("member_id", "method", "verified_at", "rules", "made_up"),
     "claim": ("member_id", "jurisdiction", "basis", "assumed", "declared_at"),
     "consent": ("member_id", "consent_id", "kind", "wording", "rules", "given_at"),
     "post": (
@@ -52,6 +53,8 @@ _NOTICE = {"favourite": "favourite", "boost": "reblog"}
 SiteRows = dict[str, list[Values]]
 Asked = Mapping[str, Mapping[str, list[str]]]
 """Country -> kind of consent -> the ids of the rules that ask for it."""
+Proved = Mapping[str, Mapping[str, list[str]]]
+"""Country -> what a member there must prove -> the ids of the rules that ask for it."""
 
 
 @dataclass
@@ -62,6 +65,7 @@ class Harvest:
     graph: Graph
     chatter: Chatter
     asked: Asked
+    proved: Proved
     url: str
     sites: dict[SiteName, SiteRows] = field(default_factory=dict)
     _notices: defaultdict[int, list[Values]] = field(default_factory=lambda: defaultdict(list))
@@ -100,6 +104,8 @@ class Harvest:
             self._add(place, "vault.credential", person.email, person.phone, born, person.password_hash)
             self._add(place, "claim", person.country, Basis.RESIDENCE.value, False, person.created_at)
             self._add_consents(place, person)
+            for method, rules in self.proved[person.country].items():
+                self._add(place, "verification", method, person.created_at, rules, True)
 
     def _count_posts(self) -> tuple[list[int], list[int]]:
         posts, newest = [0] * len(self.people), [0] * len(self.people)

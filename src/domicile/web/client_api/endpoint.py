@@ -110,7 +110,8 @@ F = TypeVar("F", bound=Handler)
 class Declared:
     """What an endpoint takes and whom it lets in.
 
-    `access`: member; app (its own token will do); anyone (a token is checked if there is one); open (none is read).
+    `access`: member; unverified (also a member whom a law wants verified first); app (its own token will do); anyone
+    (a token is checked if there is one); open (none is read).
     """
 
     scope: str | None
@@ -122,7 +123,8 @@ class Declared:
     async def let_in(self, request: AnyRequest[Any, Any, Any], domicile: Domicile, token: str | None) -> Grant | None:
         if self.access == "open" or (self.access == "anyone" and token is None):
             return None
-        return await check_grant(domicile, token, self.scope, app=self.access != "member")
+        app, unverified = self.access not in ("member", "unverified"), self.access == "unverified"
+        return await check_grant(domicile, token, self.scope, app=app, unverified=unverified)
 
     async def arguments(self, request: AnyRequest[Any, Any, Any], domicile: Domicile) -> list[Any]:
         """The structs for the handler; a write also takes what stands in its query."""

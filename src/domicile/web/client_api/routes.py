@@ -16,6 +16,7 @@ from domicile.web.client_api import (
     sign_up,
     statuses,
     timelines,
+    verification,
 )
 
 _RESOURCES = (
@@ -32,5 +33,6 @@ _RESOURCES = (
     sign_up,
     statuses,
     timelines,
+    verification,
 )
 ROUTES: list[Any] = [handler for resource in _RESOURCES for handler in resource.HANDLERS]

@@ -14,7 +14,10 @@ from domicile.web.oauth import new_token
 
 
 class SignUpForm(msgspec.Struct):
-    """Mastodon's fields. `country` (two letters) says whose law applies, `consents` what becomes of public posts."""
+    """Mastodon's fields. `country` (two letters) says whose law applies, `consents` what becomes of public posts.
+
+    `of_age` declares the age that the law there sets, where it asks for no more than that.
+    """
 
     username: str = ""
     email: str = ""
@@ -23,6 +26,7 @@ class SignUpForm(msgspec.Struct):
     locale: str = "en"
     reason: str | None = None
     date_of_birth: str | None = None
+    of_age: bool = False
     country: str | None = None
     consents: list[str] | str | None = None
     phone: str | None = None
@@ -56,6 +60,7 @@ def _form(body: SignUpForm) -> SignUp:
         consents=[kind.strip() for kind in consents if kind.strip()],
         phone=body.phone or None,
         birth_date=_date(body.date_of_birth) if body.date_of_birth else None,
+        of_age=body.of_age,
         locale=body.locale,
         display_name=body.display_name,
     )

@@ -14,6 +14,7 @@ from domicile.errors import NotAuthenticated, NotPermitted
 from domicile.ids import MemberId, PostId, SiteName, Snowflake, moment_of, parse_bound
 from domicile.network.items import PostItem, Profile
 from domicile.network.questions import Bounds
+from domicile.network.standing import VERIFY_PATH
 from domicile.network.timelines import make_bounds
 from domicile.running import Domicile
 from domicile.web.bodies import Upload, Values, read_values
@@ -31,6 +32,8 @@ from domicile.web.site.words import country_name, scope_words
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 POSTS_A_PAGE = 20
+OPEN_TO_UNVERIFIED = frozenset({VERIFY_PATH, f"{VERIFY_PATH}/answer", "/logout", "/law", "/about"})
+"""What a member may see whom a law wants verified before they use their account at all."""
 
 AnyRequest = Request[Any, Any, State]
 Fields = dict[str, list[str]]
@@ -42,6 +45,10 @@ class Login(NotAuthenticated):
     def __init__(self, path: str) -> None:
         super().__init__("a page for members", "Please log in first")
         self.path = path
+
+
+class VerifyFirst(NotPermitted):
+    """A law wants this member verified before they use their account: they are led there."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +148,14 @@ async def open_page(request: AnyRequest) -> Page:
     domicile: Domicile = request.app.state.domicile
     count(request, "requests")
     session = request.cookies.get(SESSION_COOKIE, "")
-    member = await domicile.access.check_session(session) if session else None
+    visitor = await domicile.access.check_session(session) if session else None
+    member = visitor.member if visitor else None
     visit = session if member else request.cookies.get(VISIT_COOKIE, "")
     at = (await domicile.router.home_of(member)).site if member else domicile.members.default_site
     page = Page(request, domicile, member, at, visit or new_visit(), fresh=not visit)
     request.state.page = page
+    if visitor is not None and visitor.unverified and request.url.path not in OPEN_TO_UNVERIFIED:
+        raise VerifyFirst("a page for verified members", "Please verify first")
     return page
 
 

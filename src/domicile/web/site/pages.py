@@ -23,6 +23,7 @@ from domicile.web.site.reading import (
 from domicile.web.site.refusals import show_http_refusal, show_refusal, show_unexpected
 from domicile.web.site.settings import change_consent, change_settings, show_data, show_settings
 from domicile.web.site.signup import show_signup, sign_up
+from domicile.web.site.verify import answer_verifier, forget_proof, show_verify, start_verifying
 
 __all__ = ["ROUTES", "STATIC_DIR", "show_http_refusal"]
 
@@ -37,6 +38,7 @@ ROUTES: list[ControllerRouterHandler] = [
             *(ask_consent, answer_consent),
             *(show_public, show_tag, show_home, write_post, show_profile, change_follow, show_thread),
             *(show_settings, change_settings, change_consent, show_data),
+            *(show_verify, start_verifying, answer_verifier, forget_proof),
             *(show_law, show_pack, show_about),
         ],
         exception_handlers={

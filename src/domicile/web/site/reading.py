@@ -11,6 +11,7 @@ from domicile.ids import MemberId, parse_post_id
 from domicile.network.follows import Relation
 from domicile.network.posts import Draft
 from domicile.network.questions import Authors
+from domicile.network.standing import Unverified
 from domicile.network.timelines import Page as Posts
 from domicile.web.site.page import AnyRequest, Form, Page, open_page, redirect
 from domicile.web.site.session import own_path
@@ -54,8 +55,9 @@ async def write_post(request: AnyRequest) -> Response[str] | Redirect:
     form = await page.form()
     try:
         await page.domicile.posts.write(member, _draft(form))
-    except InvalidInput as error:
-        return await _home(page, Typed(form.text("text"), form.text("reply_to"), error.safe), 422)
+    except (InvalidInput, Unverified) as error:
+        status = 403 if isinstance(error, Unverified) else 422
+        return await _home(page, Typed(form.text("text"), form.text("reply_to"), error.safe), status)
     return redirect(own_path(form.text("back")))
 
 
@@ -94,7 +96,9 @@ async def show_thread(request: AnyRequest, name: FromPath[str], post: FromPath[s
     item = await page.domicile.posts.show(found, reader=page.member)
     thread = await page.domicile.posts.thread(found, reader=page.member)
     own = await page.domicile.profiles.own(page.member) if page.member else None
-    return _incomplete(page.render("thread.html", item=item, thread=thread, own=own), thread.complete)
+    unmet = await page.domicile.verifications.unmet(page.member) if page.member else []
+    response = page.render("thread.html", item=item, thread=thread, own=own, unmet=unmet)
+    return _incomplete(response, thread.complete)
 
 
 async def _member_named(page: Page, name: str) -> MemberId:
@@ -113,7 +117,8 @@ async def _relation(page: Page, other: MemberId) -> Relation | None:
 async def _home(page: Page, typed: Typed, status: int = 200) -> Response[str]:
     posts = await page.domicile.timelines.home(page.require_member(), page.bounds())
     own = await page.domicile.profiles.own(page.require_member())
-    response = page.render("home.html", status, posts=posts, own=own, typed=typed)
+    unmet = await page.domicile.verifications.unmet(page.require_member())
+    response = page.render("home.html", status, posts=posts, own=own, typed=typed, unmet=unmet)
     return _incomplete(response, posts.complete)
 
 

@@ -16,7 +16,9 @@ from domicile.law.explain import Compellable, who_can_compel
 from domicile.law.facts import Person
 from domicile.law.signup import ConsentAsked, SignupDecision, decide_signup
 from domicile.network.forms import WORDING, SignUp
+from domicile.network.joining import TOO_YOUNG
 from domicile.network.members import Placement
+from domicile.network.names import refuse
 from domicile.running import Domicile
 from domicile.web.limits import address_of, country_of_address
 from domicile.web.site.page import AnyRequest, Fields, Form, Page, count, open_page, redirect
@@ -91,7 +93,9 @@ async def sign_up(request: AnyRequest) -> Response[str] | Redirect:
         return _ask_country(page, "Choose a country from the list.", 422)
     count(request, "sign_ups")
     try:
-        member = await page.domicile.confirmation.sign_up(_read(form, country))
+        typed = _read(form, country)
+        _check_age_told(typed, find_terms(page.domicile, country))
+        member = await page.domicile.confirmation.sign_up(typed)
     except InvalidFields as error:
         return _show_form(page, country, _filled(form, error), 422)
     if page.domicile.confirmation.required:
@@ -135,6 +139,7 @@ def _read(form: Form, country: Country) -> SignUp:
         consents=[kind for kind in form.texts("consents") if kind in WORDING],
         phone=form.text("phone").strip() or None,
         birth_date=_birth_date(form.text("date_of_birth")),
+        of_age=form.ticked("of_age"),
         display_name=form.text("display_name"),
     )
 
@@ -150,8 +155,19 @@ def _birth_date(text: str) -> date | None:
         raise InvalidFields({"date_of_birth": [("ERR_INVALID", sentence)]}) from None
 
 
+def _check_age_told(typed: SignUp, terms: Terms) -> None:
+    """Where a law sets an age, this page asks; an app that does not know how is the policy's business.
+
+    Raises InvalidFields.
+    """
+    if terms.decision.asks_birth_date and typed.birth_date is None:
+        raise refuse("date_of_birth", "ERR_BLANK", "can't be blank")
+    if terms.decision.ages and not terms.decision.asks_birth_date and not typed.of_age:
+        raise refuse("of_age", "ERR_ACCEPTED", TOO_YOUNG)
+
+
 def _filled(form: Form, error: InvalidFields) -> Filled:
-    names = ("username", "email", "phone", "date_of_birth", "display_name")
+    names = ("username", "email", "phone", "date_of_birth", "of_age", "display_name")
     return Filled(
         values={name: form.text(name) for name in names},
         consents=frozenset(form.texts("consents")),

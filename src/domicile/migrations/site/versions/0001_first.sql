@@ -67,6 +67,7 @@ CREATE TABLE account (
 	discoverable BOOLEAN DEFAULT true NOT NULL, 
 	show_country BOOLEAN DEFAULT false NOT NULL, 
 	unconfirmed BOOLEAN DEFAULT false NOT NULL, 
+	unverified BOOLEAN DEFAULT false NOT NULL, 
 	language VARCHAR(8) DEFAULT 'en' NOT NULL, 
 	default_visibility SMALLINT DEFAULT '0' NOT NULL, 
 	default_sensitive BOOLEAN DEFAULT false NOT NULL, 
@@ -95,6 +96,41 @@ CREATE TABLE vault.credential (
 	PRIMARY KEY (member_id), 
 	FOREIGN KEY(member_id) REFERENCES resident (member_id)
 );
+CREATE TABLE age_answer (
+	member_id BIGINT NOT NULL, 
+	minimum SMALLINT NOT NULL, 
+	asked_on DATE NOT NULL, 
+	method VARCHAR(20) NOT NULL, 
+	rules TEXT[] NOT NULL, 
+	PRIMARY KEY (member_id, minimum), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE TABLE verification (
+	member_id BIGINT NOT NULL, 
+	method VARCHAR(40) NOT NULL, 
+	verified_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	valid_until TIMESTAMP WITH TIME ZONE, 
+	rules TEXT[] NOT NULL, 
+	digest BYTEA, 
+	made_up BOOLEAN DEFAULT false NOT NULL, 
+	PRIMARY KEY (member_id, method), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE INDEX verification_digest ON verification (digest);
+CREATE TABLE challenge (
+	member_id BIGINT NOT NULL, 
+	challenge_id BIGINT NOT NULL, 
+	verifier VARCHAR(80) NOT NULL, 
+	digest BYTEA NOT NULL, 
+	answer BYTEA, 
+	attempts SMALLINT DEFAULT '0' NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	PRIMARY KEY (member_id, challenge_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE INDEX challenge_digest ON challenge (digest, started_at);
 CREATE TABLE post (
 	author_id BIGINT NOT NULL, 
 	post_id BIGINT NOT NULL, 
@@ -223,6 +259,14 @@ CREATE TABLE session (
 	PRIMARY KEY (member_id, digest), 
 	FOREIGN KEY(member_id) REFERENCES resident (member_id)
 );
+CREATE TABLE vault.challenge_contact (
+	member_id BIGINT NOT NULL, 
+	challenge_id BIGINT NOT NULL, 
+	contact BYTEA NOT NULL, 
+	PRIMARY KEY (member_id, challenge_id), 
+	FOREIGN KEY(member_id, challenge_id) REFERENCES challenge (member_id, challenge_id) ON DELETE CASCADE, 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
 CREATE TABLE post_mention (
 	author_id BIGINT NOT NULL, 
 	post_id BIGINT NOT NULL, 
@@ -328,6 +372,9 @@ COMMENT ON TABLE outbox IS 'domicile:owned halves of pairs on their way to the o
 COMMENT ON TABLE account IS 'domicile:owned the profile. Whether it is public follows from the member''s publication consent';
 COMMENT ON TABLE tally IS 'domicile:owned counters of one member, apart from `resident` and `account` so that counting blocks neither';
 COMMENT ON TABLE vault.credential IS 'domicile:owned';
+COMMENT ON TABLE age_answer IS 'domicile:owned a yes to an age, where the law lets no more be kept: at least so many years, told on that day';
+COMMENT ON TABLE verification IS 'domicile:owned what this member has proved, by which method, for which rules; never the document. `digest`: the number';
+COMMENT ON TABLE challenge IS 'domicile:owned a question a verifier has asked; `answer` is a keyed hash. Kept for a day, to count';
 COMMENT ON TABLE post IS 'domicile:owned a post, with its author. The words of direct ones are in vault.direct_text';
 COMMENT ON TABLE vault.direct_text IS 'domicile:owned content, source and spoiler of a direct post, as sealed JSON';
 COMMENT ON TABLE media IS 'domicile:owned pictures on posts; the files lie in the site''s store under the member''s id, named by digest';
@@ -339,6 +386,7 @@ COMMENT ON TABLE notification IS 'domicile:owned';
 COMMENT ON TABLE token IS 'domicile:owned access tokens: only their hash is stored, at home';
 COMMENT ON TABLE authorization_code IS 'domicile:owned';
 COMMENT ON TABLE session IS 'domicile:owned web log-ins; the cookie begins with the member''s id, its other part is stored as a hash';
+COMMENT ON TABLE vault.challenge_contact IS 'domicile:owned the number a code went to, until the answer';
 COMMENT ON TABLE post_mention IS 'domicile:owned whom the author names, in the author''s own words';
 COMMENT ON TABLE post_tag IS 'domicile:owned';
 COMMENT ON TABLE reaction_stub IS 'domicile:owned';
@@ -511,6 +559,66 @@ END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON vault.credential FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_vault_credential();
 COMMENT ON COLUMN vault.credential.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_age_answer() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON age_answer FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_age_answer();
+COMMENT ON COLUMN age_answer.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_verification() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON verification FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_verification();
+COMMENT ON COLUMN verification.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_challenge() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON challenge FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_challenge();
+COMMENT ON COLUMN challenge.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_post() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -732,6 +840,26 @@ CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON session FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_session();
 COMMENT ON COLUMN session.member_id IS 'domicile:home';
 
+CREATE FUNCTION domicile.fence_vault_challenge_contact() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN RETURN OLD; END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON vault.challenge_contact FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_vault_challenge_contact();
+COMMENT ON COLUMN vault.challenge_contact.member_id IS 'domicile:home';
+
 CREATE FUNCTION domicile.fence_post_mention() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
 BEGIN
@@ -845,7 +973,21 @@ CREATE FUNCTION vault.erase_direct_text(the_author_id BIGINT, the_post_id BIGINT
 CREATE FUNCTION vault.read_some_direct_text(owners bigint[], keys bigint[]) RETURNS SETOF vault.direct_text
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.direct_text t ON t.author_id = a.o AND t.post_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, setting; END $$;
+
+CREATE FUNCTION vault.read_challenge_contact(owners bigint[]) RETURNS SETOF vault.challenge_contact
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ SELECT * FROM vault.challenge_contact WHERE member_id = ANY (owners) $$;
+CREATE FUNCTION vault.write_challenge_contact(entry vault.challenge_contact) RETURNS void
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ INSERT INTO vault.challenge_contact SELECT entry.* ON CONFLICT (member_id, challenge_id) DO UPDATE SET contact = EXCLUDED.contact $$;
+CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challenge_id BIGINT) RETURNS bigint
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ WITH gone AS (DELETE FROM vault.challenge_contact t WHERE t.member_id = the_member_id AND t.challenge_id = the_challenge_id RETURNING 1) SELECT count(*) FROM gone $$;
+
+CREATE FUNCTION vault.read_some_challenge_contact(owners bigint[], keys bigint[]) RETURNS SETOF vault.challenge_contact
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.challenge_contact t ON t.member_id = a.o AND t.challenge_id = a.k $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, setting; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -861,6 +1003,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON account TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tally TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vault.credential TO domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON age_answer TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON verification TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON challenge TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON post TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vault.direct_text TO domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON media TO domicile_app, domicile_import;
@@ -872,6 +1017,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON notification TO domicile_app, domicile_i
 GRANT SELECT, INSERT, UPDATE, DELETE ON token TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON authorization_code TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON session TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON vault.challenge_contact TO domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON post_mention TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON post_tag TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON reaction_stub TO domicile_app, domicile_import;
@@ -891,6 +1037,9 @@ GRANT SELECT ON outbox TO domicile_audit;
 GRANT SELECT ON account TO domicile_audit;
 GRANT SELECT ON tally TO domicile_audit;
 GRANT SELECT (member_id) ON vault.credential TO domicile_audit;
+GRANT SELECT ON age_answer TO domicile_audit;
+GRANT SELECT ON verification TO domicile_audit;
+GRANT SELECT ON challenge TO domicile_audit;
 GRANT SELECT ON post TO domicile_audit;
 GRANT SELECT (author_id, post_id) ON vault.direct_text TO domicile_audit;
 GRANT SELECT ON media TO domicile_audit;
@@ -902,6 +1051,7 @@ GRANT SELECT ON notification TO domicile_audit;
 GRANT SELECT ON token TO domicile_audit;
 GRANT SELECT ON authorization_code TO domicile_audit;
 GRANT SELECT ON session TO domicile_audit;
+GRANT SELECT (member_id, challenge_id) ON vault.challenge_contact TO domicile_audit;
 GRANT SELECT ON post_mention TO domicile_audit;
 GRANT SELECT ON post_tag TO domicile_audit;
 GRANT SELECT ON reaction_stub TO domicile_audit;
