@@ -167,7 +167,7 @@ async def test_the_application_reaches_the_vault_by_its_functions_only(
     domicile: Domicile, site: Site, german: MemberId, verb: str
 ) -> None:
     vault = [owned.name for owned in domicile.ownership.owned if owned.table.schema == VAULT]
-    assert vault == ["vault.data_key", "vault.credential", "vault.direct_text"]
+    assert vault == ["vault.data_key", "vault.credential", "vault.direct_text", "vault.challenge_contact"]
     for name in vault:
         assert "42501" in (await refusal(site.app, verb.format(t=name))).detail
     assert len(await site.app.run("SELECT * FROM vault.read_credential(%s)", ([german],))) == 1
