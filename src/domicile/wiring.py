@@ -1,7 +1,7 @@
 """The composition root: builds every part once and hands each only what it uses. No rules, no SQL."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,13 +102,9 @@ def _assemble(
     posts = Posts(router, door, deliverer, members, standing, config.url, config.limits.post_characters)
     follows = Follows(router, deliverer)
     reactions = Reactions(router, deliverer, posts)
-    for view in (*VIEWS, FILE):
-        door.open_view(view)
     for part in (posts, follows, reactions):
         part.serve()
-    for name in sites:
-        door.open_site(name)
-        deliverer.open_site(name)
+    _open_doors(door, deliverer, sites)
     return Domicile(
         config=config,
         ownership=ownership,
@@ -137,6 +133,15 @@ def _assemble(
         clock=clock,
         embedded=embedded,
     )
+
+
+def _open_doors(door: Door, deliverer: Deliverer, sites: Iterable[SiteName]) -> None:
+    """From now on the sites answer each other."""
+    for view in (*VIEWS, FILE):
+        door.open_view(view)
+    for name in sites:
+        door.open_site(name)
+        deliverer.open_site(name)
 
 
 def _open_members(config: Config, router: Router, directory: Directory, standing: Standing) -> Members:
