@@ -33,7 +33,7 @@ V = TypeVar("V")
 class Compiled:
     """One rule in force, with its citation made out and its subject test made ready."""
 
-    __slots__ = ("_begun", "_doubted", "citation", "covers", "jurisdiction", "rule", "settled")
+    __slots__ = ("_begun", "_doubted", "citation", "covers", "doubted", "jurisdiction", "rule", "settled")
 
     def __init__(self, jurisdiction: Country, rule: AnyRule, *, doubted: bool = False) -> None:
         self.jurisdiction = jurisdiction
@@ -41,6 +41,7 @@ class Compiled:
         self.citation = cite(jurisdiction, rule)
         self.covers = Test(rule.subject).covers
         self.settled = rule.in_force_known and not rule.unverified and not doubted
+        self.doubted = doubted
         self._doubted: Compiled | None = None
         self._begun: dict[date, Compiled] = {}
 

@@ -11,7 +11,7 @@ from domicile.law.decision import Decision, Verdict
 from domicile.law.duties import Blocking, DataClass, Disclosure
 from domicile.law.facts import Operator, Person
 from domicile.law.finding import Finding, combine, open_gates, silence
-from domicile.law.hold import NONE
+from domicile.law.hold import LOCATED, NONE
 from domicile.law.papers import Flow, missing_paper
 from domicile.law.policy import BEYOND_REACH, SILENT_DISCLOSURE, Policy
 
@@ -67,12 +67,23 @@ def _reaching(person: Person, demand: Demand, operator: Operator, on: LawOn) -> 
     for article in _issued(demand, operator, on):
         here = article.jurisdiction in on.group(demand.home)
         reach = _disclosure(article).reaches
-        if reach == "anywhere" or (here if reach == "held_here" else _claimed(article, holds, here)):
+        if reach == "claimed":
+            reached = _claimed(article, holds, here)
+        else:
+            reached = (here or reach == "anywhere") and _whereabouts_fit(article, holds)
+        if reached:
             yield article
 
 
 def _claimed(article: Compiled, holds: dict[Country, int], here: bool) -> bool:
     return article.covers(holds.get(article.jurisdiction, NONE), here)
+
+
+def _whereabouts_fit(article: Compiled, holds: dict[Country, int]) -> bool:
+    """A power over data, whoever's it is, may still be one against people abroad, or people in the country, only."""
+    where = article.rule.subject.where
+    located = bool(holds.get(article.jurisdiction, NONE) & LOCATED)
+    return where == "anywhere" or (where == "here") == located
 
 
 def _out_of_reach(demand: Demand, operator: Operator, on: LawOn) -> Finding:

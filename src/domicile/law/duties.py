@@ -46,7 +46,8 @@ class Demanded(Timed, frozen=True, kw_only=True):
     """What an authority (or another person) may demand: by what, under which test, how urgently, and who may be told.
 
     `gag`: how long silence may first be ordered; `gag_extension`: by how much more; `gag_lifted_by`: who or what ends
-    it. `suspended_by` names a third authority whose objection stops the clock.
+    it; `gag_words`: what a law without such numbers says. `suspended_by` names a third authority whose objection
+    stops the clock.
     """
 
     issuers: tuple[Text, ...] = ()
@@ -58,16 +59,21 @@ class Demanded(Timed, frozen=True, kw_only=True):
     gag: Period | None = None
     gag_extension: Period | None = None
     gag_lifted_by: Text | None = None
+    gag_words: Text | None = None
     refusal_grounds: tuple[Text, ...] = ()
     suspended_by: Text | None = None
     reporting: Text | None = None
 
 
 class Content(Demanded, frozen=True, kw_only=True, tag="content"):
-    """An order, notice or duty to withhold content: how far it reaches and how soon. `warning`: told beforehand."""
+    """An order, notice or duty to withhold content: how far it reaches and how soon.
+
+    `warning`: told so long beforehand; `lasts`: for how long it is withheld at most.
+    """
 
     scope: Literal["geo_only_suffices", "bloc_wide", "may_demand_global", "unspecified"] = "unspecified"
     warning: Period | None = None
+    lasts: Period | None = None
     duty: Text
 
 
@@ -118,7 +124,8 @@ class Deletion(Timed, frozen=True, kw_only=True, tag="deletion"):
 class Breach(Timed, frozen=True, kw_only=True, tag="breach"):
     """Whom to tell of a breach. `deadline` is the `authority`'s; `follow_up` a later report to it.
 
-    It binds from `affected_at_least` persons, and where the risk to them is at least `risk`.
+    It binds from `affected_at_least` persons, and where the risk to them is at least `risk`; `only_when` says in words
+    what else must be so, for a person to judge.
     """
 
     clock_starts: Start = "awareness"
@@ -126,6 +133,7 @@ class Breach(Timed, frozen=True, kw_only=True, tag="breach"):
     tells_authority: bool = True
     risk: Literal["any", "risk", "high_risk"] = "any"
     affected_at_least: Count = 0
+    only_when: Text | None = None
     tells_members: bool = False
     members_deadline: Period | None = None
     members_words: Text | None = None

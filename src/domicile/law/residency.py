@@ -119,7 +119,8 @@ def _judge(article: Compiled, candidate: Country, operator: Operator | None, on:
     inside = (not rule.homes or on.within(candidate, rule.homes)) and not on.within(candidate, rule.homes_not)
     if not inside:
         flow = Flow(candidate, article.jurisdiction)
-        missing = open_gates(rule.asks, lambda ask: missing_paper(ask, article, flow, operator, on))
+        asks = () if article.doubted else rule.asks  # who may not be bound at all is asked for no papers yet
+        missing = open_gates(asks, lambda ask: missing_paper(ask, article, flow, operator, on))
         return article.finding(article.verdict(rule.unmet if missing else rule.elsewhere), missing=missing)
     only_there = rule.elsewhere == "forbid" and article.settled
     return article.finding(Verdict.REQUIRED if only_there else Verdict.PERMITTED)

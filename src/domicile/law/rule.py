@@ -201,7 +201,7 @@ class SignUp(Rule, frozen=True, kw_only=True, tag="signup"):
     one of that country; none named: by any method.
     """
 
-    requires: Literal["verified_identity", "pseudonym_allowed", "separate_consent_document"]
+    requires: Literal["verified_identity", "pseudonym_allowed", "no_identity_images", "separate_consent_document"]
     methods: tuple[str, ...] = ()
     before: Literal["account", "posting"] = "account"
 

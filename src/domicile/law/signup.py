@@ -104,7 +104,7 @@ def decide_signup(
         too_young=person.age is not None and bool(judged) and not combine(judged, policy).allowed,
         duties=tuple(Duty(_signup(a).requires, a.citation.summary, a.citation) for a in duties),
         proving=find_proving(person, country, on, policy, operator),
-        conflicts=decision.conflicts + _name_conflict(duties),
+        conflicts=decision.conflicts + tuple(_name_conflicts(duties)),
     )
 
 
@@ -156,11 +156,17 @@ def _consents(
         yield ConsentAsked(name, next(iter(citations)).summary, tuple(citations))
 
 
-def _name_conflict(duties: tuple[Compiled, ...]) -> tuple[Conflict, ...]:
-    """One law asks for a verified name, another gives a right to a pseudonym: only ever per country."""
+_AGAINST_NAMES = {
+    "pseudonym_allowed": "gives a right to a pseudonym",
+    "no_identity_images": "forbids to ask for pictures of identity papers",
+}
+
+
+def _name_conflicts(duties: tuple[Compiled, ...]) -> Iterator[Conflict]:
+    """One law asks for a verified name, another stands in the way of that: only ever per country."""
     real = [article.citation for article in duties if _signup(article).requires == "verified_identity"]
-    free = [article.citation for article in duties if _signup(article).requires == "pseudonym_allowed"]
-    if not real or not free:
-        return ()
-    sentence = f"{real[0].rule} asks for a verified identity; {free[0].rule} gives a right to a pseudonym."
-    return (Conflict(sentence=sentence, citations=(*real, *free)),)
+    for requires, words in _AGAINST_NAMES.items():
+        free = [article.citation for article in duties if _signup(article).requires == requires]
+        if real and free:
+            sentence = f"{real[0].rule} asks for a verified identity; {free[0].rule} {words}."
+            yield Conflict(sentence=sentence, citations=(*real, *free))

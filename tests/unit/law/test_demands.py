@@ -95,6 +95,14 @@ def test_a_law_reaches_as_far_as_its_rule_says(reach: str, person: str, home: st
     assert (ask(person, home, of=law(reach)).verdict is Verdict.REQUIRED) == reached
 
 
+@pytest.mark.parametrize(("person", "reached"), [("US", True), ("RU", False)])
+def test_a_power_over_people_abroad_does_not_reach_people_in_the_country(person: str, reached: bool) -> None:
+    text = TOP.format("RU") + RULE.format("RU", "ASK", "disclosure", POWER.format("held_here"))
+    pack = parse_pack(text.replace('basis = "any"', 'basis = "any", where = "abroad"').encode(), "test.toml")
+    found = ask(person, "RU", of=Law({pack.jurisdiction: pack}))
+    assert (found.verdict is Verdict.REQUIRED) == reached
+
+
 def test_a_power_to_ask_for_names_is_no_power_to_ask_for_words() -> None:
     found = ask("RU", "RU", wants="content")
     assert found.verdict is Verdict.UNSETTLED

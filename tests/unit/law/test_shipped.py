@@ -9,6 +9,7 @@ import pytest
 import domicile.law
 from domicile.law.compiled import Law
 from domicile.law.decision import Verdict
+from domicile.law.duties import Blocking, Disclosure
 from domicile.law.explain import explain, who_can_compel
 from domicile.law.facts import ABROAD, PARENTAL, PUBLICATION, Act, Basis, Claim, Count, Crossing, Operator, Person
 from domicile.law.library import load_packs, load_policy, load_safeguards
@@ -33,9 +34,10 @@ def unsettled_questions() -> set[str]:
     found = set()
     for rule in RULES:
         answers = {getattr(rule, key, None) for key in ("answer", "elsewhere", "unmet")}
-        doubted = isinstance(rule, SignUp) and bool(rule.owner or rule.established or rule.unit)
+        doubted = rule.unverified or not rule.in_force_known or rule.owner or rule.established or rule.unit
         decided = isinstance(rule, Residency | Transfer | Publication | SignUp | Age)
-        if decided and rule.valid_from and ("unsettled" in answers or rule.unverified or doubted):
+        demanded = isinstance(rule, Disclosure | Blocking)
+        if rule.valid_from and ((decided and "unsettled" in answers) or (doubted and (decided or demanded))):
             found.add(rule.id)
     return found
 
