@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import select
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -45,6 +45,7 @@ _READING = (
     r" -c plan_cache_mode=force_generic_plan"
 )
 RESTART_S = 1.0  # how long a request waits for a server that has just gone away
+PIECE = 1 << 17  # bytes of a COPY that travel at once
 REST_S = 1.0  # how long nobody asks a server that did not come back
 _LOST = ("08", "57P", "53300", "55P03")  # connection, shutdown and crash, too many connections, lock not available
 
@@ -129,10 +130,33 @@ class Session:
                 passed += len(block)
         return passed
 
+    async def copy_out(self, query: sql.Composable) -> AsyncGenerator[bytes]:
+        """Rows of a query in COPY's binary form, in pieces of some `PIECE` bytes."""
+        piece = bytearray()
+        async with self._connection.cursor() as cursor, cursor.copy(_binary("COPY ({}) TO STDOUT", query)) as copy:
+            async for data in copy:
+                piece += data
+                if len(piece) >= PIECE:
+                    yield bytes(piece)
+                    piece.clear()
+        yield bytes(piece)
+
+    async def copy_pieces(self, table: sql.Composable, pieces: AsyncIterator[bytes]) -> int:
+        """COPY into a table (with its columns) what `copy_out` gave; returns how many rows."""
+        async with self._connection.cursor() as cursor:
+            async with cursor.copy(_binary("COPY {} FROM STDIN", table)) as copy:
+                async for piece in pieces:
+                    await copy.write(piece)
+            return cursor.rowcount
+
     @contextlib.asynccontextmanager
     async def pipeline(self) -> AsyncIterator[None]:
         async with self._connection.pipeline():
             yield
+
+
+def _binary(statement: str, what: sql.Composable) -> sql.Composed:
+    return sql.SQL(f"{statement} (FORMAT BINARY)").format(what)
 
 
 def array(numbers: Iterable[int]) -> str:

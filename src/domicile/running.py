@@ -34,6 +34,8 @@ from domicile.placement.ownership import Ownership
 from domicile.placement.quarantine import quarantine_stale
 from domicile.placement.routing import Clock, Router
 from domicile.placement.sites import Site
+from domicile.relocation.coordinator import Coordinator
+from domicile.relocation.journal import Journal
 from domicile.transport.exchange import Exchange
 
 log = structlog.get_logger("domicile")
@@ -54,6 +56,8 @@ class Domicile:
     directory: Directory
     router: Router
     exchange: Exchange
+    journal: Journal
+    coordinator: Coordinator
     law: Law
     policy: Policy
     meter: Meter

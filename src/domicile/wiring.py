@@ -40,6 +40,9 @@ from domicile.placement.routing import Clock, Router
 from domicile.placement.sealing import load_secret
 from domicile.placement.servers import open_servers
 from domicile.placement.sites import Site, check_server, make_site
+from domicile.relocation.agent import SiteAgent
+from domicile.relocation.coordinator import Coordinator
+from domicile.relocation.journal import Journal
 from domicile.running import Domicile
 from domicile.transport.exchange import Exchange
 
@@ -91,6 +94,7 @@ def _assemble(
     directory = Directory(hub, config.hub.lookups_per_minute)
     router = Router(sites, directory, clock)
     exchange = Exchange()
+    journal = Journal(hub, clock)
     meter = Meter(sites, law, keys["activity"], clock)
     operator = OperatorNow(state_operator(config.operator, policy.name, ownership), law, sites, meter, clock)
     door = Door(router, exchange, law, policy, operator, clock)
@@ -104,7 +108,7 @@ def _assemble(
     reactions = Reactions(router, deliverer, posts)
     for part in (posts, follows, reactions):
         part.serve()
-    _open_doors(door, deliverer, sites)
+    _open_sites(sites, door, deliverer, [SiteAgent(site, ownership, journal, directory) for site in sites.values()])
     return Domicile(
         config=config,
         ownership=ownership,
@@ -113,6 +117,8 @@ def _assemble(
         directory=directory,
         router=router,
         exchange=exchange,
+        journal=journal,
+        coordinator=Coordinator(journal, exchange),
         law=law,
         policy=policy,
         meter=meter,
@@ -135,13 +141,15 @@ def _assemble(
     )
 
 
-def _open_doors(door: Door, deliverer: Deliverer, sites: Iterable[SiteName]) -> None:
-    """From now on the sites answer each other."""
+def _open_sites(sites: Iterable[SiteName], door: Door, deliverer: Deliverer, agents: list[SiteAgent]) -> None:
+    """From here on the sites of this process answer each other."""
     for view in (*VIEWS, FILE):
         door.open_view(view)
     for name in sites:
         door.open_site(name)
         deliverer.open_site(name)
+    for agent in agents:
+        agent.open(door.exchange)
 
 
 def _open_members(config: Config, router: Router, directory: Directory, standing: Standing) -> Members:

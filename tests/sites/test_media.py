@@ -9,8 +9,8 @@ from PIL import Image
 
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, SiteName
-from domicile.network.media import media_file
 from domicile.network.posts import Draft
+from domicile.placement.files import file_of
 from domicile.running import Domicile
 from network_at import MakeMember
 
@@ -104,4 +104,4 @@ async def test_a_members_picture_is_theirs_to_attach_and_nobody_elses(domicile: 
     with pytest.raises(InvalidInput, match="not yours"):
         await domicile.posts.write(other, Draft(text="Mine?", pictures=[picture.media_id]))
     with pytest.raises(NotFound):
-        media_file(domicile.sites[SiteName("de-1")].media, owner, "../../secrets/digest.key")
+        file_of(domicile.sites[SiteName("de-1")].media, owner, "../../secrets/digest.key")

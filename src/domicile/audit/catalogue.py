@@ -23,6 +23,9 @@ SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
           ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
         WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid = to_regclass('public.resident')
           AND cardinality(k.conkey) = 1) AS keyed,
+  ARRAY(SELECT a.attname::text FROM pg_index i JOIN unnest(i.indkey) WITH ORDINALITY AS k (number, place) ON true
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
+        WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY k.place) AS key,
   ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
           AND has_column_privilege(c.oid, a.attnum, 'SELECT')) AS readable,
   (SELECT bool_and(k.convalidated AND to_jsonb(k) ->> 'conenforced' IS DISTINCT FROM 'false' AND NOT EXISTS
@@ -83,7 +86,7 @@ async def read_catalogue(site: str, session: Session) -> tuple[list[FoundTable],
         owners = list(dict.fromkeys([*row.marked, *row.keyed]))
         owned += [FoundTable(row.schema, row.name, owner) for owner in owners if owner in row.readable]
         table = row.name if row.schema == "public" else f"{row.schema}.{row.name}"
-        found = [*_declaration(row, owners), *(_fence(row, owners) if owners else ()), *_table_privileges(row)]
+        found = [*_declaration(row, owners), *(_fence(row, table, owners) if owners else ()), *_table_privileges(row)]
         wrong += [Violation(kind, site, table, 1, (), text) for kind, text in found]
     wrong += [Violation(kind, site, None, 1, (), text) async for kind, text in _server(session)]
     return owned, wrong
@@ -100,7 +103,7 @@ def _declaration(row: Row, owners: list[str]) -> Iterator[tuple[Kind, str]]:
         yield "privilege", "the auditor's role may not read whose rows these are; they were not counted"
 
 
-def _fence(row: Row, owners: list[str]) -> Iterator[tuple[Kind, str]]:
+def _fence(row: Row, table: str, owners: list[str]) -> Iterator[tuple[Kind, str]]:
     if not row.keyed:
         yield "fence", "the foreign key to resident is gone"
     elif not row.key_works:
@@ -109,7 +112,7 @@ def _fence(row: Row, owners: list[str]) -> Iterator[tuple[Kind, str]]:
         yield "fence", "the fence's trigger is gone"
     elif not row.enabled:
         yield "fence", "the fence's trigger is switched off"
-    elif not _TRIGGER.search(row.trigger) or row.source not in map(fence_body, owners):
+    elif not _TRIGGER.search(row.trigger) or row.source not in (fence_body(table, owner, row.key) for owner in owners):
         yield "fence", "the fence's trigger is not the one that was installed"
 
 

@@ -7,10 +7,8 @@ refused before it is decoded. Readers abroad get files through the border, like 
 import asyncio
 import hashlib
 import io
-import os
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,6 +22,7 @@ from domicile.ids import Country, MemberId, SiteName, next_snowflake
 from domicile.law.facts import Audience
 from domicile.network.items import CONTENT, Picture, audience_of
 from domicile.network.names import clean_text
+from domicile.placement.files import file_of, keep_file
 from domicile.placement.routing import Asked, Router, SiteReader, SiteWriter
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -79,7 +78,7 @@ class Media:
 
         async def write(writer: SiteWriter) -> int:
             for picture in (whole, small):
-                await asyncio.to_thread(_store, writer.site.media, member, picture)
+                await asyncio.to_thread(keep_file, writer.site.media, member, picture.content)
             last = await writer.value("SELECT max(media_id) FROM media WHERE member_id = %s", (member,))
             number = next_snowflake(writer.now, int(str(last or 0)))
             await writer.execute(
@@ -100,7 +99,7 @@ class Media:
         picture = await asyncio.to_thread(self._encode, raw, size, True)
 
         async def write(writer: SiteWriter) -> None:
-            await asyncio.to_thread(_store, writer.site.media, member, picture)
+            await asyncio.to_thread(keep_file, writer.site.media, member, picture.content)
 
         await self.router.transact(member, write)
         return picture.digest
@@ -184,27 +183,6 @@ def _size(picture: Encoded) -> dict[str, Any]:
     }
 
 
-def media_file(root: Path, member: MemberId, digest: str) -> Path:
-    """Where a file lies; digests are checked to be hexadecimal, so that no name leads elsewhere."""
-    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-        raise NotFound("not a digest")
-    return root / str(member) / digest[:2] / digest
-
-
-def _store(root: Path, member: MemberId, picture: Encoded) -> None:
-    """Write a file so that it is whole or absent after a crash."""
-    file = media_file(root, member, picture.digest)
-    if file.exists():
-        return
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = file.with_suffix(f".{os.getpid()}.part")
-    with draft.open("wb") as out:
-        out.write(picture.content)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(file)
-
-
 _FILE = """
 SELECT asked.member_id, m.mime, coalesce(p.visibility, 0) AS visibility, %(digest)s AS digest
 FROM unnest(%(members)s::bigint[]) AS asked (member_id) CROSS JOIN LATERAL (
@@ -227,7 +205,7 @@ async def _load(reader: SiteReader, items: list[FileItem]) -> list[FileItem]:
     """Read the files from the home site's store; one that is missing there is no item."""
     found: list[FileItem] = []
     for item in items:
-        file = media_file(reader.site.media, item.member, item.digest)
+        file = file_of(reader.site.media, item.member, item.digest)
         try:
             content = await asyncio.to_thread(file.read_bytes)
         except FileNotFoundError:

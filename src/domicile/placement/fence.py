@@ -5,7 +5,7 @@ on every owned table. A foreign key alone stops neither an insert in flight nor 
 leaves; `FOR SHARE` on the resident does, because whoever moves a member locks that row first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import BigInteger, Table
 from sqlalchemy.dialects import postgresql
@@ -25,18 +25,35 @@ HOME_MARK = "domicile:home"
 
 # A pending member's rows are written by the very transaction that made the member (sign-up, step 1), and only deleted
 # afterwards (a lost claim): `xmin` of the resident row is this transaction's own id exactly then.
+# While a relocation copies the member (`tracked`), the keys that change are noted for it to catch up with. The lock is
+# what makes that complete: who marks the resident waits for writers who hold it, and later ones read the mark with it.
 _FENCE_BODY = """
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.{owner} AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.{owner} AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.{owner}, '{relation}', {old_key}) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.{owner} <> OLD.{owner} THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.{owner}
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.{owner}
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.{owner}, '{relation}', {new_key}) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.{owner}, '{relation}', {old_key}) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END """
@@ -128,15 +145,17 @@ def _function_name(owned: OwnedTable) -> str:
     return owned.name.replace(".", "_")
 
 
-def fence_body(owner: str) -> str:
-    """What the fence of a table with this owner's column does, as PostgreSQL keeps it in pg_proc.prosrc."""
-    return _FENCE_BODY.format(owner=_quote(owner))
+def fence_body(relation: str, owner: str, key: Sequence[str]) -> str:
+    """What the fence of a table does, as PostgreSQL keeps it in pg_proc.prosrc. `key`: the primary key's columns."""
+    rest = [_quote(column) for column in key if column != owner]
+    old, new = (f"ARRAY[{', '.join(f'{row}.{name}::text' for name in rest)}]::text[]" for row in ("OLD", "NEW"))
+    return _FENCE_BODY.format(owner=_quote(owner), relation=relation, old_key=old, new_key=new)
 
 
 def _fence(owned: OwnedTable) -> str:
     return _FENCE.format(
         function=_function_name(owned),
-        body=fence_body(owned.owner),
+        body=fence_body(owned.name, owned.owner, owned.key),
         owner=_quote(owned.owner),
         table=_quoted(owned.table),
         import_role=IMPORT_ROLE,

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Integer,
     LargeBinary,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
 )
 
 from domicile.errors import Misconfigured
@@ -35,7 +37,7 @@ from domicile.errors import Misconfigured
 Info = dict[Any, Any]
 Kind = Literal["owned", "network", "site"]
 ROOT = "resident"
-ROOT_COLUMNS = ("member_id", "state", "epoch")
+ROOT_COLUMNS = ("member_id", "state", "epoch", "tracked")
 VAULT = "vault"
 
 
@@ -349,7 +351,10 @@ def _nearest(category: str) -> str:
 
 
 def resident_table(metadata: MetaData) -> Table:
-    """The member as their home site knows them: id, state, epoch, nothing else. Added once to a MetaData."""
+    """The member as their home site knows them: id, state, epoch, nothing else. Added once to a MetaData.
+
+    `tracked` is set while a relocation copies the member's rows: the fence then notes the keys that change.
+    """
     if ROOT in metadata.tables:
         return metadata.tables[ROOT]
     return Table(
@@ -358,4 +363,5 @@ def resident_table(metadata: MetaData) -> Table:
         Column("member_id", BigInteger, primary_key=True, autoincrement=False),
         Column("state", String(8), nullable=False),
         Column("epoch", Integer, nullable=False),
+        Column("tracked", Boolean, nullable=False, server_default=false()),
     )

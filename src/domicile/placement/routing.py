@@ -76,6 +76,9 @@ JOIN resident ON resident.member_id = asked.member_id AND resident.state IN ('ho
  AND resident.epoch >= asked.epoch"""
 """For queries about the members asked for: those of them who are at home here, under an epoch that is not older."""
 
+# A fence holds a member's writes for some tens of milliseconds; a site that comes back, for a second or two.
+_PAUSES_S = (0.0, *(0.01,) * 5, *(0.02,) * 10, *(0.05,) * 10, *(0.2,) * 10)
+
 Asked = dict[str, Any]
 """The parameters of AT_HOME: `members` and `epochs`."""
 
@@ -260,7 +263,7 @@ class Router:
         except NotResident:
             # Stale, or a move is under way. Only the hub knows; whoever still is refused there is told to wait.
             self.forget(member)
-        for pause_s in (0.0, 0.05, 0.2):
+        for pause_s in _PAUSES_S:
             await asyncio.sleep(pause_s)
             home = await self.home_of(member, ask_hub=True)
             with contextlib.suppress(NotResident):

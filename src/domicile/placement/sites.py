@@ -122,7 +122,7 @@ def make_site(config: Config, name: SiteName, credentials: Credentials) -> Site:
         country=country_of_site(name),
         app=Database(name, credentials.app, size=8),
         reader=Database(f"{name} reader", credentials.app, size=12, reading=True),
-        importer=Database(f"{name} importer", credentials.importer, size=4),
+        importer=Database(f"{name} importer", credentials.importer, size=8),
         auditor=Database(f"{name} auditor", credentials.auditor, size=2),
         key=load_site_key(site.key_file or config.data / "secrets" / f"{name}.key"),
         media=site.media or config.data / "media" / name,

@@ -27,6 +27,9 @@ from domicile.placement.ownership import VAULT, harmless, home, local, personal,
 STATES = ("pending", "home", "leaving", "arriving", "moved")
 
 
+_PSEUDONYM = personal("user.unique_id.pseudonymous")
+
+
 def owner(name: str = "member_id") -> Column[int]:
     """The first column of an owned table's key: the member whose row it is."""
     return Column(
@@ -176,6 +179,28 @@ def _kept_by_the_site(metadata: MetaData) -> None:
         Column("sketch", LargeBinary, nullable=False, info=personal("user.unique_id.pseudonymous")),
         info=local(retention="400 days"),
         comment="unique users of a day: sketches under a key kept outside PostgreSQL, pseudonymous personal data",
+    )
+    Table(
+        "changed",
+        metadata,
+        Column("member_id", BigInteger, primary_key=True, autoincrement=False, info=_PSEUDONYM),
+        Column("relation", String(63), primary_key=True),
+        Column("row_key", ARRAY(Text), primary_key=True, info=_PSEUDONYM),
+        info=local(retention="while a relocation copies the member"),
+        comment="keys of rows that changed while their owner is copied, see the fence",
+    )
+    Table(
+        "relocation",
+        metadata,
+        Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+        Column("role", String(8), primary_key=True),
+        Column("other", String(8), nullable=False),
+        Column("state", String(9), nullable=False),
+        Column("token", LargeBinary, nullable=False),
+        Column("members", ARRAY(BigInteger), nullable=False, info=_PSEUDONYM),
+        moment("began_at"),
+        info=local(retention="until the batch is closed"),
+        comment="the batches in which this site is source or target, and which coordinator it obeys",
     )
     Table(
         "setting",

@@ -13,7 +13,7 @@ from typing import TypeVar
 from domicile.border.safeguards import ON_FILE
 from domicile.database import Row, Session
 from domicile.errors import Unavailable
-from domicile.ids import SEQUENCE_BITS, Country, SiteName, milliseconds
+from domicile.ids import SEQUENCE_BITS, Country, MemberId, SiteName, milliseconds
 from domicile.law.compiled import Law
 from domicile.law.facts import Basis, Claim, Person
 from domicile.placement.sites import Site
@@ -99,6 +99,17 @@ async def take_census(sites: Mapping[SiteName, Site], joined: Joined, progress: 
             progress(f"{name}: {sum(row.members for row in answer[0]):,} members in {len(answer[0])} groups")
     silent = tuple(name for name, answer in answers.items() if answer is None)
     return Census(tuple(groups), papers, joined, silent)
+
+
+async def find_members(site: Site, groups: Iterable[Group], joined: Joined) -> list[MemberId]:
+    """The members at a site who make up these groups now."""
+    wanted = [(group.claims, group.joined) for group in groups]
+    rows = await site.auditor.run(
+        f"SELECT DISTINCT f.member_id FROM ({FACTS}) f JOIN unnest(%(claims)s::text[], %(buckets)s::int[])"
+        " AS asked (claims, joined) USING (claims, joined) ORDER BY 1",
+        {"joined": joined.bounds, "claims": [c for c, _ in wanted], "buckets": [bucket for _, bucket in wanted]},
+    )
+    return [MemberId(row.member_id) for row in rows]
 
 
 async def ask_sites(sites: Mapping[SiteName, Site], ask: Callable[[Session], Awaitable[T]]) -> dict[SiteName, T | None]:

@@ -4,7 +4,7 @@ What one site can learn of another is exactly what fits into these messages: a s
 reads a foreign site.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +14,8 @@ from domicile.ids import SiteName
 
 A = TypeVar("A")
 Handler = Callable[[bytes], Awaitable[bytes]]
+Source = Callable[[bytes], AsyncGenerator[bytes]]
+Sink = Callable[[bytes, AsyncIterator[bytes]], Awaitable[bytes]]
 
 LONGEST = 8 << 20  # bytes of one message; a page of posts is some 50 kB
 
@@ -40,6 +42,8 @@ class Exchange:
 
     def __init__(self) -> None:
         self._handlers: dict[tuple[SiteName, str], Handler] = {}
+        self._sources: dict[tuple[SiteName, str], Source] = {}
+        self._sinks: dict[tuple[SiteName, str], Sink] = {}
 
     def serve(self, site: SiteName, channel: str, handler: Handler) -> None:
         """From now on `handler` answers what arrives for `site` on `channel`."""
@@ -51,3 +55,27 @@ class Exchange:
         if handler is None:
             raise Unavailable(f"no way to {site} for {channel}")
         return decode(await handler(encode(message)), answer)
+
+    def serve_stream(self, site: SiteName, channel: str, source: Source) -> None:
+        """From now on `source` answers what arrives for `site` on `channel` with a stream of pieces."""
+        self._sources[site, channel] = source
+
+    def take_stream(self, site: SiteName, channel: str, sink: Sink) -> None:
+        """From now on `sink` takes the streams that arrive for `site` on `channel`."""
+        self._sinks[site, channel] = sink
+
+    def receive(self, site: SiteName, channel: str, message: msgspec.Struct) -> AsyncGenerator[bytes]:
+        """Send a message; the answer is a stream, which the caller closes. Raises Unavailable for an unknown site."""
+        source = self._sources.get((site, channel))
+        if source is None:
+            raise Unavailable(f"no way to {site} for {channel}")
+        return source(encode(message))
+
+    async def send(
+        self, site: SiteName, channel: str, message: msgspec.Struct, pieces: AsyncIterator[bytes], answer: type[A]
+    ) -> A:
+        """Send a message and a stream, and wait for the answer. Raises Unavailable when the site cannot be reached."""
+        sink = self._sinks.get((site, channel))
+        if sink is None:
+            raise Unavailable(f"no way to {site} for {channel}")
+        return decode(await sink(encode(message), pieces), answer)

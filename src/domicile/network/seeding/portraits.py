@@ -8,8 +8,8 @@ from random import Random
 
 from PIL import Image, ImageDraw
 
-from domicile.network.media import media_file
 from domicile.network.seeding.people import Person
+from domicile.placement.files import file_of
 
 DIFFERENT = 40
 SHARE = 0.3
@@ -35,7 +35,7 @@ def store_portraits(root: Path, people: Iterable[Person], portraits: Portraits) 
     """Write the files where the site's media lie."""
     for person in people:
         if person.portrait is not None:
-            file = media_file(root, person.member, person.portrait)
+            file = file_of(root, person.member, person.portrait)
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file.write_bytes(portraits[person.portrait])
 

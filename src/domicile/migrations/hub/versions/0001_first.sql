@@ -7,6 +7,16 @@ CREATE INDEX interest_member ON interest (member_id);
 CREATE TABLE feed_head (single boolean PRIMARY KEY DEFAULT true CHECK (single), number bigint NOT NULL);
 INSERT INTO feed_head VALUES (true, 0);
 CREATE TABLE feed (number bigint PRIMARY KEY, member_id bigint NOT NULL, site text, epoch integer NOT NULL);
+CREATE TABLE relocation (batch_id bigint PRIMARY KEY, source text NOT NULL, target text NOT NULL, state text NOT NULL,
+  token bytea NOT NULL, reason text NOT NULL, opened_at timestamptz NOT NULL, seen_at timestamptz NOT NULL);
+CREATE TABLE relocation_member (batch_id bigint REFERENCES relocation, member_id bigint, epoch integer NOT NULL,
+  moving boolean NOT NULL DEFAULT true, PRIMARY KEY (batch_id, member_id));
+CREATE UNIQUE INDEX relocation_moving ON relocation_member (member_id) WHERE moving;
+CREATE TABLE relocation_head (single boolean PRIMARY KEY DEFAULT true CHECK (single), number bigint NOT NULL,
+  digest bytea NOT NULL);
+INSERT INTO relocation_head VALUES (true, 0, decode(repeat('00', 32), 'hex'));
+CREATE TABLE relocation_entry (number bigint PRIMARY KEY, batch_id bigint NOT NULL REFERENCES relocation,
+  step text NOT NULL, at text NOT NULL, fields text NOT NULL, previous bytea NOT NULL, digest bytea NOT NULL);
 CREATE TABLE app (client_id text PRIMARY KEY, registration bytea NOT NULL,
   registered_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE move_rate (source text, target text, measured_at timestamptz, members bigint NOT NULL,

@@ -4,6 +4,7 @@ CREATE TABLE resident (
 	member_id BIGINT NOT NULL, 
 	state VARCHAR(8) NOT NULL, 
 	epoch INTEGER NOT NULL, 
+	tracked BOOLEAN DEFAULT false NOT NULL, 
 	PRIMARY KEY (member_id), 
 	CONSTRAINT resident_state CHECK (state IN ('pending', 'home', 'leaving', 'arriving', 'moved'))
 );
@@ -358,6 +359,22 @@ CREATE TABLE activity (
 	sketch BYTEA NOT NULL, 
 	PRIMARY KEY (day, country)
 );
+CREATE TABLE changed (
+	member_id BIGINT NOT NULL, 
+	relation VARCHAR(63) NOT NULL, 
+	row_key TEXT[] NOT NULL, 
+	PRIMARY KEY (member_id, relation, row_key)
+);
+CREATE TABLE relocation (
+	batch_id BIGINT NOT NULL, 
+	role VARCHAR(8) NOT NULL, 
+	other VARCHAR(8) NOT NULL, 
+	state VARCHAR(9) NOT NULL, 
+	token BYTEA NOT NULL, 
+	members BIGINT[] NOT NULL, 
+	began_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (batch_id, role)
+);
 CREATE TABLE setting (
 	key VARCHAR(64) NOT NULL, 
 	value TEXT NOT NULL, 
@@ -398,21 +415,38 @@ COMMENT ON TABLE feed_position IS 'domicile:site';
 COMMENT ON TABLE safeguard IS 'domicile:site standard contracts, notices, certifications and assessments that the border''s gates ask for';
 COMMENT ON TABLE crossing_tally IS 'domicile:site what the border decided, counted: no member, no content';
 COMMENT ON TABLE activity IS 'domicile:site unique users of a day: sketches under a key kept outside PostgreSQL, pseudonymous personal data';
+COMMENT ON TABLE changed IS 'domicile:site keys of rows that changed while their owner is copied, see the fence';
+COMMENT ON TABLE relocation IS 'domicile:site the batches in which this site is source or target, and which coordinator it obeys';
 COMMENT ON TABLE setting IS 'domicile:site';
 
 CREATE FUNCTION domicile.fence_vault_data_key() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'vault.data_key', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'vault.data_key', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'vault.data_key', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -422,17 +456,32 @@ COMMENT ON COLUMN vault.data_key.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_name_claim() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'name_claim', ARRAY[OLD.kind::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'name_claim', ARRAY[NEW.kind::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'name_claim', ARRAY[OLD.kind::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -442,17 +491,32 @@ COMMENT ON COLUMN name_claim.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_claim() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'claim', ARRAY[OLD.jurisdiction::text, OLD.basis::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'claim', ARRAY[NEW.jurisdiction::text, NEW.basis::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'claim', ARRAY[OLD.jurisdiction::text, OLD.basis::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -462,17 +526,32 @@ COMMENT ON COLUMN claim.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_consent() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'consent', ARRAY[OLD.consent_id::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'consent', ARRAY[NEW.consent_id::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'consent', ARRAY[OLD.consent_id::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -482,17 +561,32 @@ COMMENT ON COLUMN consent.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_outbox() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'outbox', ARRAY[OLD.sequence::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'outbox', ARRAY[NEW.sequence::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'outbox', ARRAY[OLD.sequence::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -502,17 +596,32 @@ COMMENT ON COLUMN outbox.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_account() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'account', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'account', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'account', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -522,17 +631,32 @@ COMMENT ON COLUMN account.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_tally() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'tally', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'tally', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'tally', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -542,17 +666,32 @@ COMMENT ON COLUMN tally.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_vault_credential() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'vault.credential', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'vault.credential', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'vault.credential', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -562,17 +701,32 @@ COMMENT ON COLUMN vault.credential.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_age_answer() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'age_answer', ARRAY[OLD.minimum::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'age_answer', ARRAY[NEW.minimum::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'age_answer', ARRAY[OLD.minimum::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -582,17 +736,32 @@ COMMENT ON COLUMN age_answer.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_verification() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'verification', ARRAY[OLD.method::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'verification', ARRAY[NEW.method::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'verification', ARRAY[OLD.method::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -602,17 +771,32 @@ COMMENT ON COLUMN verification.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_challenge() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'challenge', ARRAY[OLD.challenge_id::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'challenge', ARRAY[NEW.challenge_id::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'challenge', ARRAY[OLD.challenge_id::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -622,17 +806,32 @@ COMMENT ON COLUMN challenge.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_post() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.author_id, 'post', ARRAY[OLD.post_id::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.author_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.author_id, 'post', ARRAY[NEW.post_id::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.author_id, 'post', ARRAY[OLD.post_id::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -642,17 +841,32 @@ COMMENT ON COLUMN post.author_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_vault_direct_text() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.author_id, 'vault.direct_text', ARRAY[OLD.post_id::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.author_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.author_id, 'vault.direct_text', ARRAY[NEW.post_id::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.author_id, 'vault.direct_text', ARRAY[OLD.post_id::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -662,17 +876,32 @@ COMMENT ON COLUMN vault.direct_text.author_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_media() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'media', ARRAY[OLD.media_id::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'media', ARRAY[NEW.media_id::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'media', ARRAY[OLD.media_id::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -682,17 +911,32 @@ COMMENT ON COLUMN media.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_follow() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'follow', ARRAY[OLD.target::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'follow', ARRAY[NEW.target::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'follow', ARRAY[OLD.target::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -702,17 +946,32 @@ COMMENT ON COLUMN follow.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_follower() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'follower', ARRAY[OLD.follower::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'follower', ARRAY[NEW.follower::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'follower', ARRAY[OLD.follower::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -722,17 +981,32 @@ COMMENT ON COLUMN follower.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_reaction() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'reaction', ARRAY[OLD.kind::text, OLD.target_author::text, OLD.target_post::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'reaction', ARRAY[NEW.kind::text, NEW.target_author::text, NEW.target_post::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'reaction', ARRAY[OLD.kind::text, OLD.target_author::text, OLD.target_post::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -742,17 +1016,32 @@ COMMENT ON COLUMN reaction.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_mention_stub() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'mention_stub', ARRAY[OLD.author::text, OLD.post_id::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'mention_stub', ARRAY[NEW.author::text, NEW.post_id::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'mention_stub', ARRAY[OLD.author::text, OLD.post_id::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -762,17 +1051,32 @@ COMMENT ON COLUMN mention_stub.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_notification() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'notification', ARRAY[OLD.notification_id::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'notification', ARRAY[NEW.notification_id::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'notification', ARRAY[OLD.notification_id::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -782,17 +1086,32 @@ COMMENT ON COLUMN notification.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_token() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'token', ARRAY[OLD.digest::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'token', ARRAY[NEW.digest::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'token', ARRAY[OLD.digest::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -802,17 +1121,32 @@ COMMENT ON COLUMN token.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_authorization_code() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'authorization_code', ARRAY[OLD.digest::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'authorization_code', ARRAY[NEW.digest::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'authorization_code', ARRAY[OLD.digest::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -822,17 +1156,32 @@ COMMENT ON COLUMN authorization_code.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_session() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'session', ARRAY[OLD.digest::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'session', ARRAY[NEW.digest::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'session', ARRAY[OLD.digest::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -842,17 +1191,32 @@ COMMENT ON COLUMN session.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_vault_challenge_contact() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'vault.challenge_contact', ARRAY[OLD.challenge_id::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.member_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'vault.challenge_contact', ARRAY[NEW.challenge_id::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'vault.challenge_contact', ARRAY[OLD.challenge_id::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -862,17 +1226,32 @@ COMMENT ON COLUMN vault.challenge_contact.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_post_mention() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.author_id, 'post_mention', ARRAY[OLD.post_id::text, OLD.mentioned::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.author_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.author_id, 'post_mention', ARRAY[NEW.post_id::text, NEW.mentioned::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.author_id, 'post_mention', ARRAY[OLD.post_id::text, OLD.mentioned::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -882,17 +1261,32 @@ COMMENT ON COLUMN post_mention.author_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_post_tag() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.author_id, 'post_tag', ARRAY[OLD.post_id::text, OLD.tag::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.author_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.author_id, 'post_tag', ARRAY[NEW.post_id::text, NEW.tag::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.author_id, 'post_tag', ARRAY[OLD.post_id::text, OLD.tag::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -902,17 +1296,32 @@ COMMENT ON COLUMN post_tag.author_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_reaction_stub() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.author_id, 'reaction_stub', ARRAY[OLD.post_id::text, OLD.kind::text, OLD.actor::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.author_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.author_id, 'reaction_stub', ARRAY[NEW.post_id::text, NEW.kind::text, NEW.actor::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.author_id, 'reaction_stub', ARRAY[OLD.post_id::text, OLD.kind::text, OLD.actor::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -922,17 +1331,32 @@ COMMENT ON COLUMN reaction_stub.author_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_reply_stub() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
+DECLARE tracked boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    PERFORM 1 FROM public.resident r WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
-    IF FOUND THEN RETURN OLD; END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.author_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.author_id, 'reply_stub', ARRAY[OLD.post_id::text, OLD.reply_author::text, OLD.reply_post::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
   ELSE
     IF TG_OP = 'UPDATE' AND NEW.author_id <> OLD.author_id THEN
       RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
     END IF;
-    PERFORM 1 FROM public.resident r WHERE r.member_id = NEW.author_id
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.author_id
       AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
-    IF FOUND THEN RETURN NEW; END IF;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.author_id, 'reply_stub', ARRAY[NEW.post_id::text, NEW.reply_author::text, NEW.reply_post::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.author_id, 'reply_stub', ARRAY[OLD.post_id::text, OLD.reply_author::text, OLD.reply_post::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
 END $$;
@@ -987,7 +1411,7 @@ CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challeng
 CREATE FUNCTION vault.read_some_challenge_contact(owners bigint[], keys bigint[]) RETURNS SETOF vault.challenge_contact
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.challenge_contact t ON t.member_id = a.o AND t.challenge_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, setting; END $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, changed, relocation, setting; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -1028,6 +1452,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON feed_position TO domicile_app, domicile_
 GRANT SELECT, INSERT, UPDATE, DELETE ON safeguard TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON crossing_tally TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON activity TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON changed TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON relocation TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON setting TO domicile_app, domicile_import;
 GRANT SELECT (member_id) ON vault.data_key TO domicile_audit;
 GRANT SELECT ON name_claim TO domicile_audit;
@@ -1063,4 +1489,6 @@ GRANT SELECT ON feed_position TO domicile_audit;
 GRANT SELECT ON safeguard TO domicile_audit;
 GRANT SELECT ON crossing_tally TO domicile_audit;
 GRANT SELECT ON activity TO domicile_audit;
+GRANT SELECT ON changed TO domicile_audit;
+GRANT SELECT ON relocation TO domicile_audit;
 GRANT SELECT ON setting TO domicile_audit;

@@ -1,0 +1,184 @@
+"""`domicile relocate`: members change their home while the network serves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from domicile.cli.output import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    err,
+    failures,
+    find_member,
+    on_network,
+    out,
+    parse_day,
+    print_json,
+    progress_bar,
+    say,
+    settings,
+)
+from domicile.cli.plan import network_of
+from domicile.errors import InvalidInput
+from domicile.ids import MemberId, SiteName, country_of_site
+from domicile.plan.census import find_joined, find_members
+from domicile.plan.planning import make_plan
+from domicile.relocation.coordinator import SILENCE, Moved
+from domicile.relocation.journal import Batch
+from domicile.relocation.lawful import find_barred
+from domicile.running import Domicile
+
+
+@dataclass(frozen=True)
+class Departure:
+    """Members who are to leave one site for another, and why."""
+
+    source: SiteName
+    target: SiteName
+    members: Sequence[MemberId]
+    reason: str
+
+
+def relocate_command(
+    member: Annotated[list[str] | None, typer.Option("--member", help="A member's id or handle; may repeat.")] = None,
+    plan: Annotated[str | None, typer.Option("--plan", metavar="DATE", help="Whoever must move by this day.")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="SITE", help="The site to which they move.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Complete or undo what a crash cut short.")] = False,
+    silent: Annotated[float, typer.Option(help="With --resume: seconds that a coordinator must be silent.")] = 10.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would move, and move nobody.")] = False,
+    against: Annotated[
+        str | None, typer.Option("--against-the-law", metavar="REASON", help="Move although the law forbids it.")
+    ] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Move members to another site: all their rows, files and keys, nothing left behind. Exit 1 if some stayed."""
+    with failures(json):
+        if sum((bool(member), plan is not None, resume)) != 1:
+            raise InvalidInput("say whom to move: --member ID --to SITE, or --plan DATE; or --resume")
+        if resume:
+            _show_resumed(on_network(settings(data, config), lambda d: d.coordinator.resume(_silence(silent))), json)
+            return
+        if member and to is None:
+            raise InvalidInput("say where to: --to SITE")
+        day = parse_day(plan)
+
+        async def work(domicile: Domicile) -> tuple[Moved, list[Departure]]:
+            departures = await _find_departures(domicile, member or [], day, to)
+            return await _move_all(domicile, departures, dry_run, against), departures
+
+        moved, departures = on_network(settings(data, config), work)
+        _show(moved, departures, dry_run, json)
+        if moved.left:
+            raise typer.Exit(1)
+
+
+def _silence(seconds: float) -> timedelta:
+    return SILENCE if seconds < 0 else timedelta(seconds=seconds)
+
+
+async def _find_departures(domicile: Domicile, named: list[str], day: date | None, to: str | None) -> list[Departure]:
+    target = SiteName(to) if to else None
+    if target is not None and target not in domicile.sites:
+        raise InvalidInput(f"there is no site {target}; there are {', '.join(domicile.sites)}")
+    if day is not None:
+        return await _planned(domicile, day, target)
+    assert target is not None
+    members = [await find_member(domicile, text) for text in named]
+    homes = await domicile.router.homes_of(members, ask_hub=True)
+    sources = sorted({home.site for home in homes.values()} - {target})
+    return [
+        Departure(source, target, [m for m in members if homes[m].site == source], "asked for by the operator")
+        for source in sources
+    ]
+
+
+async def _planned(domicile: Domicile, day: date, target: SiteName | None) -> list[Departure]:
+    """Whoever the plan for this day says must move, to a site in the country it names (or only to `target`)."""
+    found = await make_plan(network_of(domicile), day, domicile.clock().date(), None, say)
+    joined = find_joined((domicile.law,))
+    departures = []
+    for planned in found.moves:
+        move = planned.move
+        where = target if target and country_of_site(target) == move.country else move.target
+        if where is None or (target is not None and where != target):
+            err.print(f"{move.members} members at {move.source} must move to {move.country}: not to a site named here")
+            continue
+        members = await find_members(domicile.sites[move.source], move.groups, joined)
+        rules = ", ".join(f"{rule.act} {rule.article}" for rule in move.rules)
+        departures.append(Departure(move.source, where, members, f"{rules} on {day}"))
+    return departures
+
+
+async def _move_all(domicile: Domicile, departures: list[Departure], dry_run: bool, against: str | None) -> Moved:
+    total = Moved()
+    with progress_bar() as show:
+        for leaving in departures:
+            barred = await _barred(domicile, leaving) if against is None else {}
+            total.left |= barred
+            members = [member for member in leaving.members if member not in barred]
+            if dry_run:
+                total.members += members
+                continue
+            reason = leaving.reason if against is None else f"{leaving.reason}; against the law: {against}"
+            title = f"{leaving.source} → {leaving.target}"
+
+            def tell(done: int, of: int, title: str = title) -> None:
+                show(title, done, of)
+
+            done = await domicile.coordinator.relocate(members, leaving.source, leaving.target, reason, tell)
+            total.seconds += done.seconds
+            total.add(done)
+    return total
+
+
+async def _barred(domicile: Domicile, leaving: Departure) -> dict[MemberId, str]:
+    on = domicile.law.on(domicile.clock().date())
+    country, operator = country_of_site(leaving.target), domicile.operator.facts
+    return await find_barred(domicile.router, leaving.source, leaving.members, country, on, domicile.policy, operator)
+
+
+def _show(moved: Moved, departures: list[Departure], dry_run: bool, json: bool) -> None:
+    if json:
+        print_json(
+            {
+                "dry_run": dry_run,
+                "members": len(moved.members),
+                "rows": moved.rows,
+                "bytes": moved.size,
+                "files": moved.files,
+                "seconds": round(moved.seconds, 3),
+                "longest_wait_ms": round(moved.waited_ms, 1),
+                "moves": [{"from": d.source, "to": d.target, "members": len(d.members)} for d in departures],
+                "left": [{"id": str(member), "why": why} for member, why in moved.left.items()],
+            }
+        )
+        return
+    verb = "would move" if dry_run else "moved"
+    out.print(f"{len(moved.members):,} members {verb}, {moved.rows:,} rows and {moved.files:,} files", highlight=False)
+    if not dry_run and moved.members:
+        rate = moved.rows / moved.seconds if moved.seconds else 0
+        out.print(f"in {moved.seconds:.2f} s ({rate:,.0f} rows a second); nobody waited over {moved.waited_ms:.0f} ms")
+    for why in dict.fromkeys(moved.left.values()):
+        count = sum(1 for reason in moved.left.values() if reason == why)
+        out.print(f"[yellow]{count} stayed[/]: {why}", highlight=False)
+
+
+def _show_resumed(batches: Sequence[Batch], json: bool) -> None:
+    if json:
+        shown: list[dict[str, Any]] = [
+            {"batch": str(b.number), "from": b.source, "to": b.target, "members": len(b.members), "was": b.state}
+            for b in batches
+        ]
+        print_json({"ok": True, "batches": shown})
+        return
+    for batch in batches:
+        done = "completed" if batch.state == "flipped" else "undone"
+        out.print(f"batch {batch.number}, {batch.source} → {batch.target}: {len(batch.members)} members, {done}")
+    if not batches:
+        out.print("Nothing to resume: no batch is open without a coordinator.")
