@@ -174,7 +174,9 @@ async def test_who_logs_in_on_the_pages_is_counted_and_who_only_looks_is_not(
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         assert (await client.get("/login")).status_code == 200
         assert not domicile.meter._seen
-        assert await domicile.access.check_session(session) == member
+        visitor = await domicile.access.check_session(session)
+        assert visitor is not None
+        assert visitor.member == member
         assert await domicile.access.check_session(f"{member}.made-up") is None
     assert domicile.meter._seen == {(SiteName("de-1"), clock().date()): {"ES": {member}}}
 
