@@ -15,6 +15,7 @@ from domicile.law.library import load_packs, load_policy, load_safeguards
 from domicile.law.publication import decide_publication
 from domicile.law.residency import choose_home, decide_home
 from domicile.law.signup import decide_signup
+from domicile.law.standing import decide_posting
 from domicile.law.transfer import decide_crossing
 
 FOLDER = Path(domicile.law.__file__).parent / "cases"
@@ -65,6 +66,8 @@ def answer(case: dict[str, Any]) -> tuple[Decision, tuple[object, ...]]:
     elif question == "signup":
         signup = decide_signup(person, case["country"], on, POLICY, operator_of(case))
         return signup.decision, signup.conflicts
+    elif question == "posting":
+        decision = decide_posting(person, case["country"], on, POLICY, operator_of(case))
     elif question == "disclosure":
         demand = Demand(issuer=case["issuer"], home=case["home"], wants=case["wants"])
         decision = decide_disclosure(person, demand, operator_of(case), on, POLICY)
