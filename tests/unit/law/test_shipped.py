@@ -162,7 +162,7 @@ def test_an_explanation_names_article_day_doubt_and_what_is_missing() -> None:
 def test_the_sign_up_page_says_who_can_compel_what() -> None:
     for country in ("DE", "RU", "CN", "US", "FR"):
         assert who_can_compel(country, LAW)  # type: ignore[arg-type]
-    assert who_can_compel("BR", LAW) == ()  # type: ignore[arg-type]
+    assert who_can_compel("NZ", LAW) == ()  # type: ignore[arg-type]
     assert "German" in who_can_compel("DE", LAW)[0].sentence  # type: ignore[arg-type]
 
 
