@@ -19,6 +19,7 @@ from domicile.law.compiled import Law
 from domicile.law.policy import Policy
 from domicile.network.access import Access
 from domicile.network.confirmation import Confirmation
+from domicile.network.declaration import Declarations
 from domicile.network.follows import Follows
 from domicile.network.media import Media
 from domicile.network.members import Members
@@ -66,6 +67,7 @@ class Domicile:
     deliverer: Deliverer
     members: Members
     verifications: Verifications
+    declarations: Declarations
     access: Access
     confirmation: Confirmation
     profiles: Profiles

@@ -20,6 +20,7 @@ from domicile.law.library import load_packs, load_policy
 from domicile.migrations.upgrade import upgrade
 from domicile.network.access import Access
 from domicile.network.confirmation import Confirmation, Post
+from domicile.network.declaration import Declarations
 from domicile.network.follows import Follows
 from domicile.network.media import FILE, Media
 from domicile.network.members import Members
@@ -127,6 +128,7 @@ def _assemble(
         deliverer=deliverer,
         members=members,
         verifications=members.verifications,
+        declarations=Declarations(router, law, policy, operator),
         access=access,
         confirmation=Confirmation(router, members, access, letters, config.title, config.url),
         profiles=Profiles(router, door, config.url),

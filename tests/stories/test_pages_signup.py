@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
 from domicile.ids import country_of_site
 from domicile.running import Domicile
+from network_at import SetClock
 from page_browser import Browser
 
 
@@ -75,11 +77,36 @@ async def test_a_handle_that_is_taken_is_told_and_nobody_is_made(browser: Browse
     assert "has already been taken" in answer.text
 
 
-async def test_a_child_is_refused_by_the_age_that_the_law_sets(browser: Browser) -> None:
-    page = await browser.get("/signup?country=US")
-    answer = await browser.send("/signup", page, joining(new_handle(), "US") | {"date_of_birth": "2020-01-01"})
+@pytest.mark.parametrize(("country", "minimum"), [("US", "13"), ("DE", "16")])
+async def test_a_child_is_refused_in_a_neutral_sentence_and_nothing_is_stored(
+    domicile: Domicile, browser: Browser, country: str, minimum: str
+) -> None:
+    page = await browser.get(f"/signup?country={country}")
+    form = page.text.split('action="/signup"')[1].split("Why we ask")[0]
+    assert 'name="date_of_birth"' in form and minimum not in form
+    typed, before = joining(new_handle(), country), await stored(domicile)
+    answer = await browser.send("/signup", page, typed | {"date_of_birth": ""})
+    assert answer.status_code == 422 and 'id="date_of_birth-error"' in answer.text
+    answer = await browser.send("/signup", page, typed | {"date_of_birth": "2020-01-01"})
     assert answer.status_code == 422
-    assert 'id="date_of_birth-error"' in answer.text
+    assert "This does not let us open an account for you" in answer.text
+    assert await stored(domicile) == before
+    assert (await browser.send("/signup", page, typed)).status_code == 303  # the names are free
+
+
+async def test_a_date_of_birth_is_asked_from_the_laws_first_day_on(browser: Browser, clock: SetClock) -> None:
+    clock.set(datetime(2025, 6, 22, 12, tzinfo=UTC))
+    page = await browser.get("/signup?country=US")
+    assert 'name="username"' in page.text
+    assert "date_of_birth" not in page.text and "of_age" not in page.text
+    clock.set(datetime(2025, 6, 23, 12, tzinfo=UTC))
+    assert "date_of_birth" in (await browser.get("/signup?country=US")).text
+
+
+async def stored(domicile: Domicile) -> list[int]:
+    """How many members each site holds, and names the hub."""
+    counts = [(await site.app.run("SELECT count(*) AS n FROM resident"))[0].n for site in domicile.sites.values()]
+    return [*counts, (await domicile.hub.run("SELECT count(*) AS n FROM claim"))[0].n]
 
 
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "'; DROP TABLE account; --", '"><img src=x>', "a\0b"])

@@ -18,6 +18,7 @@ from domicile.cli.output import (
 )
 from domicile.errors import InvalidInput
 from domicile.ids import MemberId, country_of_site
+from domicile.network.declaration import Proposal, ProposalState
 from domicile.network.forms import SignUp
 from domicile.placement.whereabouts import Whereabouts, find_whereabouts
 from domicile.running import Domicile
@@ -60,13 +61,73 @@ def add(
 def show(
     member: MemberArgument, data: DataOption = None, config: ConfigOption = None, json: JsonOption = False
 ) -> None:
-    """A member's id, home, country and epoch; nothing of what they wrote."""
+    """A member's id, home, country and epoch, what they proved and what is proposed; nothing of what they wrote."""
     with failures(json):
 
         async def work(domicile: Domicile) -> dict[str, Any]:
-            return await _whereabouts(domicile, await find_member(domicile, member))
+            found = await find_member(domicile, member)
+            state = await domicile.verifications.state(found)
+            _, proposals = await domicile.declarations.show(found)
+            return await _whereabouts(domicile, found) | {
+                "verified": [proved.method for proved in state.verified],
+                "unverified_for": [proving.citation.rule for proving in state.unmet],
+                "proposals": [_proposed(proposal) for proposal in proposals],
+            }
 
-        _show(on_network(settings(data, config), work), json)
+        answer = on_network(settings(data, config), work)
+        _show(answer, json)
+        if not json:
+            for name in ("verified", "unverified_for"):
+                if answer[name]:
+                    out.print(f"{name.replace('_', ' ')}: {', '.join(answer[name])}", highlight=False)
+            _print_proposals(answer["proposals"])
+
+
+@member_app.command()
+def proposals(
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are closed.")] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Relocations that the law suggests after members corrected what they declared; none happens by itself."""
+    with failures(json):
+        states: tuple[ProposalState, ...] = ("open", "declined", "superseded", "done") if everything else ("open",)
+
+        async def work(domicile: Domicile) -> list[dict[str, Any]]:
+            found = [await domicile.declarations.at_site(name, states) for name in domicile.sites]
+            return [_proposed(proposal) for at_site in found for proposal in at_site]
+
+        answer = on_network(settings(data, config), work)
+        if json:
+            print_json({"proposals": answer})
+        else:
+            _print_proposals(answer)
+
+
+def _proposed(proposal: Proposal) -> dict[str, Any]:
+    return {
+        "member": str(proposal.member),
+        "id": str(proposal.id),
+        "from": proposal.source,
+        "to": proposal.target,
+        "may_stay": proposal.lawful,
+        "rules": proposal.rules,
+        "reason": proposal.reason,
+        "state": proposal.state,
+        "made_at": proposal.made_at,
+    }
+
+
+def _print_proposals(found: list[dict[str, Any]]) -> None:
+    rows: list[list[object]] = [
+        [p["member"], p["from"], p["to"], "yes" if p["may_stay"] else "no", ", ".join(p["rules"]), p["state"]]
+        for p in found
+    ]
+    if rows:
+        print_table("Proposed relocations", ["member", "from", "to", "may stay", "rules", "state"], rows)
+    else:
+        out.print("No relocation is proposed.")
 
 
 @member_app.command()

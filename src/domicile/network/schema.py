@@ -11,7 +11,6 @@ from sqlalchemy import (
     ARRAY,
     Boolean,
     Column,
-    Date,
     DateTime,
     ForeignKeyConstraint,
     Index,
@@ -27,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from domicile.network.legal_tables import add_legal_tables
 from domicile.placement.ownership import VAULT, harmless, network, personal
 from domicile.placement.tables import add_engine_tables, moment, number, other_member, owner
 
@@ -96,59 +96,7 @@ credential = Table(
     schema=VAULT,
 )
 
-age_answer = Table(
-    "age_answer",
-    metadata,
-    owner(),
-    Column("minimum", SmallInteger, primary_key=True, autoincrement=False, info=personal("user.demographic.age_range")),
-    Column("asked_on", Date, nullable=False),
-    Column("method", String(20), nullable=False),
-    Column("rules", ARRAY(Text), nullable=False),
-    comment="a yes to an age, where the law lets no more be kept: at least so many years, told on that day",
-)
-
-verification = Table(
-    "verification",
-    metadata,
-    owner(),
-    Column("method", String(40), primary_key=True),
-    moment("verified_at"),
-    moment("valid_until", null=True),
-    Column("rules", ARRAY(Text), nullable=False),
-    Column("digest", LargeBinary, info=personal("user.unique_id.pseudonymous")),
-    _flag("made_up"),
-    Index("verification_digest", "digest"),
-    comment="what this member has proved, by which method, for which rules; never the document. `digest`: the number",
-)
-
-challenge = Table(
-    "challenge",
-    metadata,
-    owner(),
-    number("challenge_id", key=True),
-    Column("verifier", String(80), nullable=False),
-    Column("digest", LargeBinary, nullable=False, info=personal("user.unique_id.pseudonymous")),
-    Column("answer", LargeBinary),
-    Column("attempts", SmallInteger, nullable=False, server_default="0"),
-    moment("started_at"),
-    moment("expires_at"),
-    moment("ended_at", null=True),
-    Index("challenge_digest", "digest", "started_at"),
-    comment="a question a verifier has asked; `answer` is a keyed hash. Kept for a day, to count",
-)
-
-challenge_contact = Table(
-    "challenge_contact",
-    metadata,
-    owner(),
-    number("challenge_id", key=True),
-    Column("contact", LargeBinary, nullable=False, info=personal("user.contact", sealed=True)),
-    ForeignKeyConstraint(
-        ("member_id", "challenge_id"), ("challenge.member_id", "challenge.challenge_id"), ondelete="CASCADE"
-    ),
-    schema=VAULT,
-    comment="the number a code went to, until the answer",
-)
+add_legal_tables(metadata)
 
 post = Table(
     "post",

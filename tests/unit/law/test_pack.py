@@ -48,6 +48,25 @@ acts = ["relay"]
 categories = ["user.contact"]
 confidence = "H"
 """
+SIGN_UP = """
+[[rule]]
+id = "S"
+kind = "signup"
+summary = "Say who you are."
+valid_from = 2015-09-01
+subject = { basis = "any" }
+requires = "verified_identity"
+"""
+AGE = """
+[[rule]]
+id = "Y"
+kind = "age"
+summary = "Be old enough."
+valid_from = 2015-09-01
+subject = { basis = "any" }
+minimum = 16
+"""
+SURE = 'confidence = "H"\n'
 GOOD = HEAD + RULE + CITATION
 
 
@@ -102,6 +121,18 @@ BAD = {
         HEAD + TRANSFER + 'asks = [[{ consent = "a", safeguard = "b" }]]\n' + CITATION,
         18,
         "either a `safeguard` or a `consent`",
+    ),
+    "assured-and-forgotten": (
+        HEAD + AGE + 'evidence = "assurance"\nkeep = "nothing"\n' + SURE + CITATION,
+        17,
+        'write `keep = "yes_no"`',
+    ),
+    "unknown-evidence": (HEAD + AGE + 'evidence = "a hunch"\n' + SURE + CITATION, 16, "`evidence`"),
+    "no-method": (HEAD + SIGN_UP + 'methods = ["Mobile Number"]\n' + SURE + CITATION, 16, "is no method"),
+    "method-of-nowhere": (
+        HEAD + SIGN_UP + 'methods = ["phone:XX"]\n' + SURE + CITATION,
+        16,
+        "is no jurisdiction",
     ),
     "ground-for-nothing": (HEAD + TRANSFER + 'ground_for = "X"\n' + CITATION, 18, "needs a ground"),
     "supersedes-nothing": (changed("mode =", 'supersedes = "X"\nmode ='), 15, "no other rule here"),

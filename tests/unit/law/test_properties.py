@@ -18,7 +18,9 @@ from domicile.law.library import load_packs, load_policy
 from domicile.law.policy import Policy
 from domicile.law.publication import decide_publication
 from domicile.law.residency import choose_home, decide_home
+from domicile.law.rule import SignUp
 from domicile.law.signup import decide_signup
+from domicile.law.standing import decide_posting, find_proving
 from domicile.law.transfer import decide_crossing
 
 LAW, POLICY = load_packs(), load_policy()
@@ -30,6 +32,12 @@ KINDS = sorted(
         for rule in pack.rule
         for ask in chain.from_iterable(getattr(rule, "asks", ()))
         if ask.safeguard
+    }
+)
+PROOFS = sorted(
+    {
+        *(m for pack in LAW.packs.values() for rule in pack.rule if isinstance(rule, SignUp) for m in rule.methods),
+        *(f"age_{age}" for age in range(12, 22)),
     }
 )
 DAYS = st.dates(date(2014, 1, 1), date(2028, 1, 1))
@@ -101,6 +109,7 @@ def all_decisions(
         decide_publication(person, on, policy),
         decide_home(person, crossing.exporter, on, policy, operator),
         decide_signup(person, crossing.exporter, on, policy, operator).decision,
+        decide_posting(person, crossing.exporter, on, policy, operator),
         decide_disclosure(person, demand_for(crossing), operator, on, policy),
     ]
 
@@ -156,6 +165,21 @@ def test_another_consent_never_makes_it_worse(
     richer = msgspec.structs.replace(person, consents=person.consents | more)
     before, after = (decide_crossing(p, crossing, operator, on, policy) for p in (person, richer))
     assert worse(after) <= worse(before)
+
+
+@given(people, places, operators, st.frozensets(st.sampled_from(PROOFS)), DAYS, policies)
+@quick
+def test_another_proof_never_makes_it_worse_and_every_proof_is_enough(
+    person: Person, place: Country, operator: Operator, more: frozenset[str], day: date, policy: Policy | None
+) -> None:
+    on = LawOn(LAW.packs, day)
+    richer = msgspec.structs.replace(person, verified=person.verified | more)
+    before, after = (decide_posting(p, place, on, policy, operator) for p in (person, richer))
+    assert worse(after) <= worse(before)
+    proved = msgspec.structs.replace(person, verified=frozenset(PROOFS))
+    assert decide_posting(proved, place, on, POLICY, operator).allowed
+    unmet = [proving for proving in find_proving(richer, place, on, policy, operator) if not proving.met]
+    assert after.verdict is not Verdict.FORBIDDEN or any(proving.settled for proving in unmet)
 
 
 @given(people, crossings, operators, claims, DAYS, policies)

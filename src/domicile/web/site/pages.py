@@ -21,7 +21,14 @@ from domicile.web.site.reading import (
     write_post,
 )
 from domicile.web.site.refusals import show_http_refusal, show_refusal, show_unexpected
-from domicile.web.site.settings import change_consent, change_settings, show_data, show_settings
+from domicile.web.site.settings import (
+    change_consent,
+    change_settings,
+    correct_declaration,
+    decline_proposal,
+    show_data,
+    show_settings,
+)
 from domicile.web.site.signup import show_signup, sign_up
 from domicile.web.site.verify import answer_verifier, forget_proof, show_verify, start_verifying
 
@@ -37,7 +44,8 @@ ROUTES: list[ControllerRouterHandler] = [
             *(show_signup, sign_up, show_login, log_in, log_out, confirm),
             *(ask_consent, answer_consent),
             *(show_public, show_tag, show_home, write_post, show_profile, change_follow, show_thread),
-            *(show_settings, change_settings, change_consent, show_data),
+            *(show_settings, change_settings, change_consent),
+            *(show_data, correct_declaration, decline_proposal),
             *(show_verify, start_verifying, answer_verifier, forget_proof),
             *(show_law, show_pack, show_about),
         ],

@@ -7,15 +7,17 @@ from litestar.response import Redirect
 
 from domicile.border.explanation import Explanation, explain_member
 from domicile.errors import InvalidFields, InvalidInput
-from domicile.ids import Country, country_of_site
-from domicile.law.decision import Decision
+from domicile.ids import Country, country_of_site, parse_number
+from domicile.law.decision import Citation, Decision
 from domicile.law.explain import who_can_compel
 from domicile.law.facts import Act, Person
 from domicile.law.signup import ConsentAsked, decide_signup
+from domicile.network.declaration import Proposal
 from domicile.network.forms import WORDING
 from domicile.network.media import AVATAR, HEADER
 from domicile.network.profiles import Own, ProfileChange
 from domicile.web.site.page import AnyRequest, Fields, Form, Page, open_page, redirect
+from domicile.web.site.words import countries, reader_locale
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,58 @@ async def change_consent(request: AnyRequest) -> Redirect:
 async def show_data(request: AnyRequest) -> Response[str]:
     """Where this member's data lives, by whose law, and which countries it may be shown in today."""
     page = await open_page(request)
+    return await _show_data(page)
+
+
+@post("/settings/data/declaration", include_in_schema=False)
+async def correct_declaration(request: AnyRequest) -> Response[str] | Redirect:
+    """Declare another country's law; nothing moves, but a relocation may be proposed."""
+    page = await open_page(request)
+    member = page.require_member()
+    form = await page.form()
+    try:
+        await page.domicile.declarations.correct(member, form.text("country"), form.text("citizenship"))
+    except InvalidFields as error:
+        return await _show_data(page, {name: [said for _, said in wrong] for name, wrong in error.fields.items()}, 422)
+    return redirect("/settings/data?saved=1#proposals")
+
+
+@post("/settings/data/decline", include_in_schema=False)
+async def decline_proposal(request: AnyRequest) -> Redirect:
+    """Say no to a proposed relocation."""
+    page = await open_page(request)
+    member = page.require_member()
+    form = await page.form()
+    await page.domicile.declarations.decline(member, parse_number(form.text("proposal")) or 0)
+    return redirect("/settings/data#proposals")
+
+
+async def _show_data(page: Page, errors: Fields | None = None, status: int = 200) -> Response[str]:
     found = await explain_member(page.domicile.door, page.require_member())
     country = country_of_site(found.site)
+    declared, proposals = await page.domicile.declarations.show(page.require_member())
     return page.render(
         "data.html",
+        status,
+        errors=errors or {},
+        saved=page.query("saved") == "1",
+        declared=declared,
+        proposals=proposals,
+        cited=_cited(found, proposals),
+        countries=countries(reader_locale(page.request.headers.get("accept-language", ""))),
         found=found,
         country=country,
         home=dict(found.home.decisions).get(country),
         destinations=_destinations(found),
         compellable=who_can_compel(country, page.domicile.law),
     )
+
+
+def _cited(found: Explanation, proposals: list[Proposal]) -> dict[str, Citation]:
+    """The rules that proposals rest on, as today's answers about the home cite them."""
+    wanted = {rule for proposal in proposals for rule in proposal.rules}
+    cited = (citation for _, decision in found.home.decisions for citation in decision.citations)
+    return {citation.rule: citation for citation in cited if citation.rule in wanted}
 
 
 def _destinations(found: Explanation) -> list[Destination]:

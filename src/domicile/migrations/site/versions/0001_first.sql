@@ -97,6 +97,20 @@ CREATE TABLE vault.credential (
 	PRIMARY KEY (member_id), 
 	FOREIGN KEY(member_id) REFERENCES resident (member_id)
 );
+CREATE TABLE proposal (
+	member_id BIGINT NOT NULL, 
+	proposal_id BIGINT NOT NULL, 
+	source VARCHAR(8) NOT NULL, 
+	target VARCHAR(8) NOT NULL, 
+	lawful BOOLEAN NOT NULL, 
+	reason TEXT NOT NULL, 
+	rules TEXT[] NOT NULL, 
+	state VARCHAR(12) NOT NULL, 
+	made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	closed_at TIMESTAMP WITH TIME ZONE, 
+	PRIMARY KEY (member_id, proposal_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
 CREATE TABLE age_answer (
 	member_id BIGINT NOT NULL, 
 	minimum SMALLINT NOT NULL, 
@@ -113,7 +127,7 @@ CREATE TABLE verification (
 	valid_until TIMESTAMP WITH TIME ZONE, 
 	rules TEXT[] NOT NULL, 
 	digest BYTEA, 
-	made_up BOOLEAN DEFAULT false NOT NULL, 
+	made_up BOOLEAN DEFAULT 'false' NOT NULL, 
 	PRIMARY KEY (member_id, method), 
 	FOREIGN KEY(member_id) REFERENCES resident (member_id)
 );
@@ -389,8 +403,9 @@ COMMENT ON TABLE outbox IS 'domicile:owned halves of pairs on their way to the o
 COMMENT ON TABLE account IS 'domicile:owned the profile. Whether it is public follows from the member''s publication consent';
 COMMENT ON TABLE tally IS 'domicile:owned counters of one member, apart from `resident` and `account` so that counting blocks neither';
 COMMENT ON TABLE vault.credential IS 'domicile:owned';
+COMMENT ON TABLE proposal IS 'domicile:owned relocations that the law suggests to this member; state: open, declined, superseded, done';
 COMMENT ON TABLE age_answer IS 'domicile:owned a yes to an age, where the law lets no more be kept: at least so many years, told on that day';
-COMMENT ON TABLE verification IS 'domicile:owned what this member has proved, by which method, for which rules; never the document. `digest`: the number';
+COMMENT ON TABLE verification IS 'domicile:owned what this member has proved, by which method, for which rules; no document. `digest`: of the number';
 COMMENT ON TABLE challenge IS 'domicile:owned a question a verifier has asked; `answer` is a keyed hash. Kept for a day, to count';
 COMMENT ON TABLE post IS 'domicile:owned a post, with its author. The words of direct ones are in vault.direct_text';
 COMMENT ON TABLE vault.direct_text IS 'domicile:owned content, source and spoiler of a direct post, as sealed JSON';
@@ -698,6 +713,41 @@ END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON vault.credential FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_vault_credential();
 COMMENT ON COLUMN vault.credential.member_id IS 'domicile:home';
+
+CREATE FUNCTION domicile.fence_proposal() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+DECLARE tracked boolean;
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'proposal', ARRAY[OLD.proposal_id::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'proposal', ARRAY[NEW.proposal_id::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'proposal', ARRAY[OLD.proposal_id::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON proposal FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_proposal();
+COMMENT ON COLUMN proposal.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_age_answer() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1411,7 +1461,7 @@ CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challeng
 CREATE FUNCTION vault.read_some_challenge_contact(owners bigint[], keys bigint[]) RETURNS SETOF vault.challenge_contact
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.challenge_contact t ON t.member_id = a.o AND t.challenge_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, changed, relocation, setting; END $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, changed, relocation, setting; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -1427,6 +1477,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON account TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tally TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vault.credential TO domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON proposal TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON age_answer TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON verification TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON challenge TO domicile_app, domicile_import;
@@ -1463,6 +1514,7 @@ GRANT SELECT ON outbox TO domicile_audit;
 GRANT SELECT ON account TO domicile_audit;
 GRANT SELECT ON tally TO domicile_audit;
 GRANT SELECT (member_id) ON vault.credential TO domicile_audit;
+GRANT SELECT ON proposal TO domicile_audit;
 GRANT SELECT ON age_answer TO domicile_audit;
 GRANT SELECT ON verification TO domicile_audit;
 GRANT SELECT ON challenge TO domicile_audit;

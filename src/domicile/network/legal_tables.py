@@ -1,0 +1,96 @@
+"""Owned tables for what the law wants known of a member: proofs, ages, questions under way, proposed relocations."""
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    Date,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+from domicile.placement.ownership import VAULT, personal
+from domicile.placement.tables import moment, number, owner
+
+
+def add_legal_tables(metadata: MetaData) -> None:
+    """Declare them beside the network's other tables."""
+    _declared(metadata)
+    _proved(metadata)
+
+
+def _declared(metadata: MetaData) -> None:
+    Table(
+        "proposal",
+        metadata,
+        owner(),
+        number("proposal_id", key=True),
+        Column("source", String(8), nullable=False),
+        Column("target", String(8), nullable=False),
+        Column("lawful", Boolean, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("rules", ARRAY(Text), nullable=False),
+        Column("state", String(12), nullable=False),
+        moment("made_at"),
+        moment("closed_at", null=True),
+        comment="relocations that the law suggests to this member; state: open, declined, superseded, done",
+    )
+    Table(
+        "age_answer",
+        metadata,
+        owner(),
+        Column("minimum", SmallInteger, primary_key=True, info=personal("user.demographic.age_range")),
+        Column("asked_on", Date, nullable=False),
+        Column("method", String(20), nullable=False),
+        Column("rules", ARRAY(Text), nullable=False),
+        comment="a yes to an age, where the law lets no more be kept: at least so many years, told on that day",
+    )
+
+
+def _proved(metadata: MetaData) -> None:
+    Table(
+        "verification",
+        metadata,
+        owner(),
+        Column("method", String(40), primary_key=True),
+        moment("verified_at"),
+        moment("valid_until", null=True),
+        Column("rules", ARRAY(Text), nullable=False),
+        Column("digest", LargeBinary, info=personal("user.unique_id.pseudonymous")),
+        Column("made_up", Boolean, nullable=False, server_default="false"),
+        Index("verification_digest", "digest"),
+        comment="what this member has proved, by which method, for which rules; no document. `digest`: of the number",
+    )
+    Table(
+        "challenge",
+        metadata,
+        owner(),
+        number("challenge_id", key=True),
+        Column("verifier", String(80), nullable=False),
+        Column("digest", LargeBinary, nullable=False, info=personal("user.unique_id.pseudonymous")),
+        Column("answer", LargeBinary),
+        Column("attempts", SmallInteger, nullable=False, server_default="0"),
+        moment("started_at"),
+        moment("expires_at"),
+        moment("ended_at", null=True),
+        Index("challenge_digest", "digest", "started_at"),
+        comment="a question a verifier has asked; `answer` is a keyed hash. Kept for a day, to count",
+    )
+    Table(
+        "challenge_contact",
+        metadata,
+        owner(),
+        number("challenge_id", key=True),
+        Column("contact", LargeBinary, nullable=False, info=personal("user.contact", sealed=True)),
+        ForeignKeyConstraint(
+            ("member_id", "challenge_id"), ("challenge.member_id", "challenge.challenge_id"), ondelete="CASCADE"
+        ),
+        schema=VAULT,
+        comment="the number a code went to, until the answer",
+    )
