@@ -103,7 +103,6 @@ def _assemble(
     standing = Standing(law, policy, operator, clock, config.url)
     members = _open_members(config, router, directory, standing)
     access = Access(router, directory, keys["access"], clock, meter)
-    letters = Post(**msgspec.structs.asdict(config.mail)) if config.confirm_email and config.mail else None
     posts = Posts(router, door, deliverer, members, standing, config.url, config.limits.post_characters)
     follows = Follows(router, deliverer)
     reactions = Reactions(router, deliverer, posts)
@@ -130,7 +129,7 @@ def _assemble(
         verifications=members.verifications,
         declarations=Declarations(router, law, policy, operator),
         access=access,
-        confirmation=Confirmation(router, members, access, letters, config.title, config.url),
+        confirmation=_open_confirmation(config, router, members, access),
         profiles=Profiles(router, door, config.url),
         posts=posts,
         follows=follows,
@@ -152,6 +151,12 @@ def _open_sites(sites: Iterable[SiteName], door: Door, deliverer: Deliverer, age
         deliverer.open_site(name)
     for agent in agents:
         agent.open(door.exchange)
+
+
+def _open_confirmation(config: Config, router: Router, members: Members, access: Access) -> Confirmation:
+    """Sign-up, with letters to confirm addresses where the operator wants them."""
+    letters = Post(**msgspec.structs.asdict(config.mail)) if config.confirm_email and config.mail else None
+    return Confirmation(router, members, access, letters, config.title, config.url)
 
 
 def _open_members(config: Config, router: Router, directory: Directory, standing: Standing) -> Members:

@@ -95,12 +95,12 @@ async def test_a_child_is_refused_in_a_neutral_sentence_and_nothing_is_stored(
 
 
 async def test_a_date_of_birth_is_asked_from_the_laws_first_day_on(browser: Browser, clock: SetClock) -> None:
-    clock.set(datetime(2025, 6, 22, 12, tzinfo=UTC))
-    page = await browser.get("/signup?country=US")
+    clock.set(datetime(2018, 5, 24, 12, tzinfo=UTC))
+    page = await browser.get("/signup?country=DE")
     assert 'name="username"' in page.text
     assert "date_of_birth" not in page.text and "of_age" not in page.text
-    clock.set(datetime(2025, 6, 23, 12, tzinfo=UTC))
-    assert "date_of_birth" in (await browser.get("/signup?country=US")).text
+    clock.set(datetime(2018, 5, 25, 12, tzinfo=UTC))
+    assert "date_of_birth" in (await browser.get("/signup?country=DE")).text
 
 
 async def stored(domicile: Domicile) -> list[int]:

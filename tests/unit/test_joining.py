@@ -56,8 +56,9 @@ def test_from_the_birthday_on_they_do_and_the_date_is_kept_for_the_seal(country:
 
 
 def test_before_the_rule_nothing_is_asked_and_nothing_kept() -> None:
-    assert join(on=date(2025, 6, 22), birth_date=date(2014, 1, 1)).birth_date is None
-    assert refusal(on=date(2025, 6, 23), birth_date=date(2014, 1, 1)).fields.keys() == {"date_of_birth"}
+    child = date(2008, 1, 1)
+    assert join(country=DE, on=date(2018, 5, 24), birth_date=child).birth_date is None
+    assert refusal(country=DE, on=date(2018, 5, 25), birth_date=child).fields.keys() == {"date_of_birth"}
 
 
 def test_a_date_that_an_app_sends_where_no_law_asks_is_not_kept() -> None:
