@@ -62,4 +62,4 @@ def folder_of(path: Path, code: str, content: str) -> Path:
 
 
 async def plan(domicile: Domicile, on: date, tested: Law | None = None) -> Plan:
-    return await make_plan(network_of(domicile), on, domicile.clock().date(), tested)
+    return await make_plan(network_of(domicile), on, domicile.clock(), tested)

@@ -54,12 +54,17 @@ async def papers_on_file(sites: Mapping[SiteName, Site], law: LawOn) -> list[OnF
     found: list[OnFile] = []
     for name, site in sites.items():
         with contextlib.suppress(Unavailable):
-            for row in await list_safeguards(site.app):
-                paper = _safeguard(row)
-                last, withdrawn = last_day(paper, law), row.withdrawn_on
-                found.append(
-                    OnFile(name, row.safeguard_id, paper, last, withdrawn, row.document, row.made_up, row.note)
-                )
+            found += read_on_file(name, await list_safeguards(site.app), law)
+    return found
+
+
+def read_on_file(site: SiteName, rows: Iterable[Row], law: LawOn) -> list[OnFile]:
+    """The safeguards in these rows of a site."""
+    found = []
+    for row in rows:
+        paper = _safeguard(row)
+        last, withdrawn = last_day(paper, law), row.withdrawn_on
+        found.append(OnFile(site, row.safeguard_id, paper, last, withdrawn, row.document, row.made_up, row.note))
     return found
 
 

@@ -50,6 +50,7 @@ def plan_command(
                 counts = await domicile.meter.counts(tested)
                 network = replace(network, operator=msgspec.structs.replace(network.operator, counts=counts))
             return await make_plan(network, day, domicile.clock().date(), tested, say)
+            return await make_plan(network_of(domicile), day, domicile.clock(), tested, say)
 
         found = on_network(settings(data, config), work)
         if json:
@@ -68,6 +69,7 @@ def network_of(domicile: Domicile) -> Network:
         ownership=domicile.ownership,
         law=domicile.law,
         policy=domicile.policy,
-        operator=domicile.operator.facts,
+        operator=domicile.operator.stated,
+        count=domicile.meter.counts,
         capacity={},
     )

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from domicile.border.stats import Nearness
 from domicile.cli.laws import describe_rule
 from domicile.law.decision import Citation
 from domicile.law.finding import named
+from domicile.plan.ahead import Expiring
+from domicile.plan.changes import RuleChange, Waiting
 from domicile.plan.crossings import ChangedCrossing
+from domicile.plan.duties import Filing, PresenceDuty
 from domicile.plan.moves import Conflicted, MayMove
 from domicile.plan.report import NOTE, Plan, PlannedMove, SiteState
 
@@ -25,6 +29,13 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "refused_crossings": len(plan.refused),
         "crossings": [_crossing(crossing, members) for crossing, members in plan.crossings.items()],
         "copies_to_recall": {"copies": plan.copies.to_recall, "basis": plan.copies.basis},
+        "duties": [_duty(duty) for duty in plan.presence],
+        "filings": [_filing(filing) for filing in plan.filings],
+        "clocks": [_change(change) for change in plan.clocks],
+        "changes": [_change(change) for change in plan.changes if change not in plan.clocks],
+        "expiring_safeguards": [_expiring(expiring) for expiring in plan.expiring],
+        "thresholds": [_threshold(near) for near in plan.near],
+        "waiting": [_waiting(waiting) for waiting in plan.waiting],
         "sites": [_site(state) for state in plan.sites],
         "estimate_s": plan.seconds,
         "basis": plan.basis,
@@ -106,6 +117,87 @@ def _site(state: SiteState) -> dict[str, Any]:
         "members_after": state.members_after,
         "capacity": state.capacity,
         "over_capacity": state.over,
+    }
+
+
+def _duty(duty: PresenceDuty) -> dict[str, Any]:
+    return {
+        "jurisdiction": duty.citation.jurisdiction,
+        "form": duty.form,
+        "duty": duty.duty,
+        "new": duty.new,
+        "begins": duty.begins,
+        "due": duty.due,
+        "every": duty.every,
+        "binds": duty.binds,
+        "state": duty.state,
+        "missing": duty.missing,
+        "rule": describe_rule(duty.citation),
+    }
+
+
+def _filing(filing: Filing) -> dict[str, Any]:
+    return {
+        "jurisdiction": filing.citation.jurisdiction,
+        "paper": filing.paper,
+        "within": filing.within,
+        "due": filing.due,
+        "on_file": filing.on_file,
+        "rule": describe_rule(filing.citation),
+    }
+
+
+def _change(change: RuleChange) -> dict[str, Any]:
+    return {
+        "jurisdiction": change.citation.jurisdiction,
+        "what": change.what,
+        "on": change.on,
+        "kind": change.kind,
+        "words": change.words,
+        "binds": change.binds,
+        "rule": describe_rule(change.citation),
+    }
+
+
+def _expiring(expiring: Expiring) -> dict[str, Any]:
+    paper = expiring.paper
+    return {
+        "site": paper.site,
+        "safeguard_id": paper.name,
+        "kind": paper.safeguard.kind,
+        "exporter": paper.safeguard.exporter,
+        "importer": paper.safeguard.importer,
+        "last_day": expiring.last_day,
+        "made_up": paper.made_up,
+        "rules_that_rest_on_it": expiring.rules,
+        "crossings_refused_without_it": expiring.crossings,
+    }
+
+
+def _threshold(near: Nearness) -> dict[str, Any]:
+    bound, current = near.bound, near.reading.current
+    return {
+        "jurisdiction": bound.jurisdiction,
+        "metric": bound.metric,
+        "number": bound.number,
+        "ends": bound.ends,
+        "current": current,
+        "basis": near.reading.basis,
+        "reached": current is not None and current >= bound.number,
+        "crossed_on": near.crossing.day,
+        "why": near.crossing.why,
+        "rule": describe_rule(bound.citation),
+    }
+
+
+def _waiting(waiting: Waiting) -> dict[str, Any]:
+    return {
+        "jurisdiction": waiting.citation.jurisdiction,
+        "kind": waiting.kind,
+        "event": waiting.event,
+        "after_months": waiting.after_months,
+        "note": waiting.note,
+        "rule": describe_rule(waiting.citation),
     }
 
 

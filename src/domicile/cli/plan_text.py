@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from rich.markup import escape
-from rich.padding import Padding
 
-from domicile.cli.output import out
+from domicile.cli.plan_law_text import show_law
+from domicile.cli.plan_lines import heading, in_bytes, in_words, line
 from domicile.law.decision import Citation
 from domicile.law.finding import named
 from domicile.plan.crossings import ChangedCrossing
@@ -25,21 +25,17 @@ def show_plan(plan: Plan) -> None:
     _show_moves(plan)
     _show_may_move(plan)
     _show_crossings(plan)
+    show_law(plan)
     _show_sites(plan)
-    line(f"\n{NOTE}", style="dim")
-
-
-def line(text: str, indent: int = 0, style: str = "") -> None:
-    """A line that wraps under its own beginning."""
-    out.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False, style=style)
+    heading("", f"[dim]{NOTE}[/]")
 
 
 def _show_moves(plan: Plan) -> None:
     if not plan.moves:
-        line(f"\n[bold]Nobody must move[/]: all {plan.members:,} members live where they may.")
+        heading("Nobody must move", f": all {plan.members:,} members live where they may.")
         return
     moving = sum(planned.move.members for planned in plan.moves)
-    line(f"\n[bold]{moving:,} of {plan.members:,} members must move[/]")
+    heading(f"{moving:,} of {plan.members:,} members must move")
     for planned in plan.moves:
         _show_move(planned)
     _show_rules(rule for planned in plan.moves for rule in planned.move.rules)
@@ -76,7 +72,7 @@ def _show_may_move(plan: Plan) -> None:
         places, rules = ", ".join(found.countries), ", ".join(rule.rule for rule in found.rules)
         line(f"{found.members:,} members at {found.site} may then live in {places} too, and need not ({rules})")
     if plan.conflicts:
-        line("\n[bold]Conflicts between laws[/]")
+        heading("Conflicts between laws")
     for conflict in plan.conflicts:
         what = "they move all the same" if conflict.moves else "they stay"
         line(f"[yellow]![/] {conflict.members:,} members at {conflict.site}, {what}: {escape(conflict.sentence)}", 2)
@@ -84,9 +80,9 @@ def _show_may_move(plan: Plan) -> None:
 
 def _show_crossings(plan: Plan) -> None:
     if not plan.crossings:
-        line("\n[bold]No crossing changes[/]")
+        heading("No crossing changes")
         return
-    line(f"\n[bold]Crossings that change[/]: {len(plan.refused)} kinds become refused")
+    heading("Crossings that change", f": {len(plan.refused)} kinds become refused")
     merged: dict[tuple[str, ...], list[tuple[ChangedCrossing, int]]] = {}
     for crossing, members in plan.crossings.items():
         merged.setdefault(_ending(crossing), []).append((crossing, members))
@@ -116,7 +112,7 @@ def _ending(crossing: ChangedCrossing) -> tuple[str, ...]:
 
 
 def _show_sites(plan: Plan) -> None:
-    line("\n[bold]Sites[/]")
+    heading("Sites")
     for state in plan.sites:
         line(_site(state), 2)
     line(f"Copies abroad to recall: {plan.copies.to_recall} ({plan.copies.basis})")
@@ -129,21 +125,3 @@ def _site(state: SiteState) -> str:
     then = "" if state.members_after == state.members else f", then {state.members_after:,}"
     over = f" [red]over its capacity of {state.capacity:,}[/]" if state.over and state.capacity else ""
     return f"{name}: {state.members:,} members{then}{over}"
-
-
-def in_bytes(number: float) -> str:
-    """`3.3 MiB`."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} TiB"
-
-
-def in_words(seconds: float) -> str:
-    """`under a second`, `40 s`, `12 min`, `3.5 h`."""
-    if seconds < 1:
-        return "under a second"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from domicile.border.stats import Nearness
 from domicile.ids import Country, SiteName
+from domicile.plan.ahead import Expiring
+from domicile.plan.changes import CLOCKS, RuleChange, Waiting
 from domicile.plan.crossings import ChangedCrossing
+from domicile.plan.duties import Filing, PresenceDuty
 from domicile.plan.holdings import Held
 from domicile.plan.moves import Conflicted, MayMove, Move
 from domicile.plan.speed import Estimate
+from domicile.plan.territory import Territory
 
 NOTE = "Recorded law applied to counts. Not legal advice; a plan recommends nothing."
 
@@ -68,6 +73,18 @@ class Plan:
     conflicts: tuple[Conflicted, ...]
     crossings: Mapping[ChangedCrossing, int]
     copies: Copies
+    territory: Territory
+    changes: tuple[RuleChange, ...]
+    presence: tuple[PresenceDuty, ...]
+    filings: tuple[Filing, ...]
+    expiring: tuple[Expiring, ...]
+    near: tuple[Nearness, ...]
+    waiting: tuple[Waiting, ...]
+
+    @property
+    def clocks(self) -> list[RuleChange]:
+        """The changes of rules about how soon, how long and to whom."""
+        return [change for change in self.changes if change.kind in CLOCKS]
 
     @property
     def complete(self) -> bool:

@@ -1,0 +1,34 @@
+"""How a plan's lines are set: wrapped under their own beginning, sizes and times in words."""
+
+from rich.padding import Padding
+
+from domicile.cli.output import out
+
+
+def line(text: str, indent: int = 0, style: str = "") -> None:
+    """A line that wraps under its own beginning."""
+    out.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False, style=style)
+
+
+def heading(title: str, more: str = "") -> None:
+    """The title of a part, after an empty line."""
+    out.print()
+    line(f"[bold]{title}[/]{more}")
+
+
+def in_bytes(number: float) -> str:
+    """`3.3 MiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"
+
+
+def in_words(seconds: float) -> str:
+    """`under a second`, `40 s`, `12 min`, `3.5 h`."""
+    if seconds < 1:
+        return "under a second"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
