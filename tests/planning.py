@@ -1,13 +1,13 @@
 """Plans of a running network, and packs made up for one test."""
 
 from datetime import date
-from pathlib import Path
 
 from domicile.cli.plan import network_of
 from domicile.ids import Country
 from domicile.law.compiled import Law
 from domicile.law.pack import parse_pack
 from domicile.plan.planning import make_plan
+from domicile.plan.prices import load_prices
 from domicile.plan.report import Plan
 from domicile.running import Domicile
 
@@ -32,10 +32,11 @@ verified = false
 """
 
 
-def made_up(code: str, *rules: str) -> Law:
-    """A pack of these rules, each without its confidence and citation."""
+def made_up(code: str, *rules: str, bloc: tuple[str, ...] = (), more: str = "") -> Law:
+    """A pack of these rules, each without its confidence and citation; `more` stands after them."""
+    members = f"bloc_members = {list(bloc)}\n" if bloc else ""
     written = [f"\n[[rule]]\n{rule}{CITED.format(number=number)}" for number, rule in enumerate(rules)]
-    pack = parse_pack((HEAD.format(code=code) + "".join(written)).encode(), f"{code.lower()}.toml")
+    pack = parse_pack((HEAD.format(code=code) + members + "".join(written) + more).encode(), f"{code.lower()}.toml")
     return Law({Country(code): pack})
 
 
@@ -54,12 +55,14 @@ def residency(name: str, homes: str, **more: str) -> str:
     return "\n".join(f"{key} = {value}" for key, value in keys.items())
 
 
-def folder_of(path: Path, code: str, content: str) -> Path:
-    """A folder that holds one pack."""
-    path.mkdir(parents=True, exist_ok=True)
-    (path / f"{code.lower()}.toml").write_text(content)
-    return path
+ANYBODY = '{ basis = "any" }'
+
+
+def keys(kind: str, name: str, **more: str) -> str:
+    """A rule of any kind; `more` are keys in TOML."""
+    stated = {"id": f'"{name}"', "kind": f'"{kind}"', "summary": '"Made up."', "subject": ANYBODY, **more}
+    return "\n".join(f"{key} = {value}" for key, value in stated.items())
 
 
 async def plan(domicile: Domicile, on: date, tested: Law | None = None) -> Plan:
-    return await make_plan(network_of(domicile), on, domicile.clock(), tested)
+    return await make_plan(network_of(domicile, load_prices()), on, domicile.clock(), tested)

@@ -23,7 +23,7 @@ class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """One site. Without `dsn` the embedded PostgreSQL serves it. A DSN may hold a password: it is never logged.
 
     The roles are apart: `dsn` is the application's, neither superuser nor owner; `admin_dsn` owns and migrates;
-    `import_dsn` copies whole members in; `audit_dsn` only reads.
+    `import_dsn` copies whole members in; `audit_dsn` only reads. `capacity` is how many members it is meant for.
     """
 
     name: str
@@ -35,6 +35,7 @@ class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     media: Path | None = None
     operator: str = "Domicile demo operator"
     isolated: bool = False
+    capacity: int | None = None
     latitude: float | None = None
     longitude: float | None = None
 

@@ -12,6 +12,7 @@ from domicile.errors import Unavailable
 from domicile.ids import SiteName
 from domicile.network.posts import Draft
 from domicile.plan.planning import make_plan, overlay
+from domicile.plan.prices import load_prices
 from domicile.plan.report import Plan
 from domicile.running import Domicile
 from network_at import SetClock, killed, make_member, network_at
@@ -116,7 +117,7 @@ async def test_a_law_that_is_relaxed_lets_members_move_and_asks_nobody_to(pair: 
     strict = residency("JP-HOME", '["DE"]', valid_from="2020-01-01", valid_to="2027-03-25")
     relaxed = residency("JP-HOME", "[]", valid_from="2027-03-26", mode='"none"', elsewhere='"permit"')
     tested = made_up(NO_PACK, strict, relaxed)
-    under_it = replace(network_of(pair), law=overlay(pair.law, tested))
+    under_it = replace(network_of(pair, load_prices()), law=overlay(pair.law, tested))
     found = await make_plan(under_it, date(2027, 3, 26), pair.clock())
     assert found.moves == ()
     assert [(m.site, m.countries, m.members) for m in found.may_move] == [("de-1", ("RU",), 3)]

@@ -13,19 +13,13 @@ from domicile.ids import Country, SiteName
 from domicile.law.compiled import Law
 from domicile.law.facts import Operator, Safeguard
 from domicile.plan.planning import make_plan, overlay
+from domicile.plan.prices import load_prices
 from domicile.plan.report import Plan
 from domicile.running import Domicile
 from network_at import make_member, network_at
-from planning import made_up, residency
+from planning import keys, made_up, residency
 
 ON = date(2027, 3, 1)
-ANYBODY = '{ basis = "any" }'
-
-
-def keys(kind: str, name: str, **more: str) -> str:
-    """A rule of any kind; `more` are keys in TOML."""
-    stated = {"id": f'"{name}"', "kind": f'"{kind}"', "summary": '"Made up."', "subject": ANYBODY, **more}
-    return "\n".join(f"{key} = {value}" for key, value in stated.items())
 
 
 def relay(name: str, **more: str) -> str:
@@ -47,7 +41,7 @@ async def north(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Domic
 async def planned(domicile: Domicile, law: Law, on: date = ON, **operator: object) -> Plan:
     """A plan of a network whose live packs are these."""
     stated: Operator = msgspec.structs.replace(domicile.operator.stated, **operator)
-    network = replace(network_of(domicile), law=law, operator=stated)
+    network = replace(network_of(domicile, load_prices()), law=law, operator=stated)
     return await make_plan(network, on, domicile.clock())
 
 
@@ -70,9 +64,9 @@ async def test_a_safeguard_that_ends_is_warned_of_and_what_rests_on_it_is_refuse
     await file(north, "no-1", "scc", last)
     law = made_up("NO", HOME, relay("NO-OUT", valid_from="2020-01-01", asks='[[{ safeguard = "scc" }]]'))
     same_day = await planned(north, law, last)
-    assert (same_day.refused, len(same_day.expiring)) == ([], 1)
+    assert (same_day.refused, len(same_day.outlook.expiring)) == ([], 1)
     found = await planned(north, law, last + timedelta(days=1))
-    expiring = found.expiring[0]
+    expiring = found.outlook.expiring[0]
     assert (expiring.paper.name, expiring.last_day, expiring.rules) == ("scc", last, ("NO-OUT",))
     assert expiring.crossings == len(found.refused) > 3
     refused = found.refused[0]
@@ -81,7 +75,7 @@ async def test_a_safeguard_that_ends_is_warned_of_and_what_rests_on_it_is_refuse
     assert [lack.what for lack in refused.missing] == ["scc"]
     assert found.crossings[refused] == 2, "members in Norway"
     earlier = await planned(north, law, last - timedelta(days=91))
-    assert earlier.expiring == ()
+    assert earlier.outlook.expiring == ()
 
 
 async def test_a_new_gate_is_named_where_the_paper_is_there_and_where_it_is_not(north: Domicile) -> None:
@@ -115,13 +109,13 @@ async def test_a_representative_is_due_so_long_after_the_rule_begins(north: Domi
         keys("presence", "NO-LISTED", valid_from="2020-01-01", form='"other"', duty='"Act."', designation='"LIST"'),
     )
     found = await planned(north, law)
-    assert [(d.citation.rule, d.new, d.due, d.state, d.missing) for d in found.presence] == [
+    assert [(d.citation.rule, d.new, d.due, d.state, d.missing) for d in found.outlook.presence] == [
         ("NO-REP", True, date(2027, 2, 28), "missing", ("no_representative",)),
         ("NO-OLD", False, None, "not known", ()),
     ]
-    assert found.presence[1].every == "1 year"
+    assert found.outlook.presence[1].every == "1 year"
     await file(north, "cl-1", "no_representative", None)
-    assert (await planned(north, law)).presence[0].state == "shown", "at whatever site the paper is"
+    assert (await planned(north, law)).outlook.presence[0].state == "shown", "at whatever site the paper is"
 
 
 YEARLY = '{ n = 1, unit = "years" }'
@@ -130,7 +124,7 @@ YEARLY = '{ n = 1, unit = "years" }'
 async def test_a_contract_must_be_filed_within_working_days_after_the_transfer_begins(north: Domicile) -> None:
     asks = '[[{ safeguard = "contract", file_within_working_days = 5 }]]'
     law = made_up("NO", HOME, relay("NO-FILE", valid_from="2027-02-25", asks=asks))
-    filing = (await planned(north, law)).filings[0]
+    filing = (await planned(north, law)).outlook.filings[0]
     assert (filing.paper, filing.within) == ("contract", "5 working days after the transfer begins")
     assert filing.due == date(2027, 3, 4), "from Thursday: Friday, and Monday to Thursday"
     assert not filing.on_file
@@ -157,11 +151,11 @@ async def test_a_clock_that_changes_is_told_in_words_from_its_day(north: Domicil
         ),
     )
     found = await planned(north, law)
-    keep, down = found.clocks
+    keep, down = found.outlook.clocks
     assert (keep.what, keep.on, keep.kind, keep.binds) == ("begins", date(2027, 1, 1), "retention", "binds")
     assert (down.what, down.on, down.kind) == ("changes", date(2027, 2, 20), "content")
     assert down.words == ("the deadline was 36 hours and is now 3 hours",)
-    assert (await planned(north, law, date(2026, 12, 31))).clocks == []
+    assert (await planned(north, law, date(2026, 12, 31))).outlook.clocks == ()
 
 
 async def test_a_rule_that_waits_is_listed_until_the_operator_writes_down_its_event(north: Domicile) -> None:
@@ -171,13 +165,13 @@ async def test_a_rule_that_waits_is_listed_until_the_operator_writes_down_its_ev
     )  # fmt: skip
     law = made_up("NO", waits)
     found = await planned(north, law)
-    assert [(w.citation.rule, w.event, w.after_months, w.note) for w in found.waiting] == [
+    assert [(w.citation.rule, w.event, w.after_months, w.note) for w in found.outlook.waiting] == [
         ("NO-WAITS", "NO-DECISION", 12, "a decision is served")
     ]
     served = frozenset({("NO-DECISION", date(2026, 2, 1))})
     found = await planned(north, law, events=served)
-    assert found.waiting == ()
-    assert [(c.what, c.on) for c in found.changes] == [("begins", date(2027, 2, 1))]
+    assert found.outlook.waiting == ()
+    assert [(c.what, c.on) for c in found.outlook.rules] == [("begins", date(2027, 2, 1))]
 
 
 async def test_a_threshold_that_is_reached_or_near_is_listed_with_the_count(north: Domicile) -> None:
@@ -187,16 +181,16 @@ async def test_a_threshold_that_is_reached_or_near_is_listed_with_the_count(nort
 
     law = made_up("NO", HOME, large("NO-TWO", 2), large("NO-MANY", 1_000_000))
     found = await planned(north, law)
-    assert [(n.bound.citation.rule, n.reading.current, n.crossing.why) for n in found.near] == [
+    assert [(n.bound.citation.rule, n.reading.current, n.crossing.why) for n in found.outlook.near] == [
         ("NO-TWO", 2, "reached")
     ]
-    assert [duty.citation.rule for duty in found.presence] == ["NO-TWO"]
+    assert [duty.citation.rule for duty in found.outlook.presence] == ["NO-TWO"]
 
 
 async def test_a_rule_that_comes_and_goes_before_the_day_is_not_lost(north: Domicile) -> None:
     short = keys("breach", "NO-SHORT", valid_from="2027-01-01", valid_to="2027-01-31")
     found = await planned(north, made_up("NO", HOME, short))
-    assert [(c.what, c.on, c.words[1]) for c in found.clocks] == [
+    assert [(c.what, c.on, c.words[1]) for c in found.outlook.clocks] == [
         ("comes and goes", date(2027, 1, 1), "it ends after 2027-01-31")
     ]
 
@@ -204,5 +198,5 @@ async def test_a_rule_that_comes_and_goes_before_the_day_is_not_lost(north: Domi
 async def test_what_nobody_here_is_touched_by_is_left_out(north: Domicile) -> None:
     far = keys("breach", "PE-BREACH", valid_from="2027-01-01")
     found = await planned(north, overlay(made_up("NO", HOME), made_up("PE", far)))
-    assert found.changes == ()
+    assert found.outlook.rules == ()
     assert found.territory.claimed == {Country("NO"): 2}

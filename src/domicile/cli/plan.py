@@ -1,10 +1,8 @@
 """`domicile plan`: what a date, or an edited pack, would ask of the network."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from domicile.cli.output import (
@@ -20,14 +18,19 @@ from domicile.cli.output import (
 )
 from domicile.cli.plan_json import describe_plan
 from domicile.cli.plan_text import show_plan
+from domicile.ids import SiteName
 from domicile.law.library import load_packs
 from domicile.plan.planning import Network, make_plan
+from domicile.plan.prices import Prices, load_prices
 from domicile.plan.report import Plan
 from domicile.running import Domicile
 
 OnOption = Annotated[str, typer.Option("--on", metavar="DATE", help="The day whose law is asked, like 2025-07-01.")]
 PacksOption = Annotated[
     Path | None, typer.Option("--packs", metavar="DIR", help="Packs under test, in the place of the live ones.")
+]
+PricesOption = Annotated[
+    Path | None, typer.Option("--prices", metavar="FILE", help="What things cost; a made-up file if not given.")
 ]
 
 
@@ -36,21 +39,17 @@ def plan_command(
     packs: PacksOption = None,
     data: DataOption = None,
     config: ConfigOption = None,
+    prices: PricesOption = None,
     json: JsonOption = False,
 ) -> None:
     """What a date, or a changed pack, would ask: who moves where, rows, bytes, crossings, time. Changes nothing."""
     with failures(json):
         day = parse_day(on)
         assert day is not None
-        tested = load_packs(packs) if packs else None
+        tested, costs = load_packs(packs) if packs else None, load_prices(prices)
 
         async def work(domicile: Domicile) -> Plan:
-            network = network_of(domicile)
-            if tested:
-                counts = await domicile.meter.counts(tested)
-                network = replace(network, operator=msgspec.structs.replace(network.operator, counts=counts))
-            return await make_plan(network, day, domicile.clock().date(), tested, say)
-            return await make_plan(network_of(domicile), day, domicile.clock(), tested, say)
+            return await make_plan(network_of(domicile, costs), day, domicile.clock(), tested, say)
 
         found = on_network(settings(data, config), work)
         if json:
@@ -61,7 +60,7 @@ def plan_command(
             raise typer.Exit(1)
 
 
-def network_of(domicile: Domicile) -> Network:
+def network_of(domicile: Domicile, prices: Prices) -> Network:
     """What a plan needs of a running Domicile."""
     return Network(
         sites=domicile.sites,
@@ -71,5 +70,6 @@ def network_of(domicile: Domicile) -> Network:
         policy=domicile.policy,
         operator=domicile.operator.stated,
         count=domicile.meter.counts,
-        capacity={},
+        capacity={SiteName(site.name): site.capacity for site in domicile.config.sites if site.capacity is not None},
+        prices=prices,
     )

@@ -6,12 +6,16 @@ from domicile.border.stats import Nearness
 from domicile.cli.laws import describe_rule
 from domicile.law.decision import Citation
 from domicile.law.finding import named
+from domicile.law.pack import Precedent
 from domicile.plan.ahead import Expiring
 from domicile.plan.changes import RuleChange, Waiting
 from domicile.plan.crossings import ChangedCrossing
 from domicile.plan.duties import Filing, PresenceDuty
 from domicile.plan.moves import Conflicted, MayMove
-from domicile.plan.report import NOTE, Plan, PlannedMove, SiteState
+from domicile.plan.options import Line, Option
+from domicile.plan.report import NOTE, Plan, SiteState
+from domicile.plan.sanctions import Rung
+from domicile.plan.weighing import PlannedMove
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
@@ -29,16 +33,18 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "refused_crossings": len(plan.refused),
         "crossings": [_crossing(crossing, members) for crossing, members in plan.crossings.items()],
         "copies_to_recall": {"copies": plan.copies.to_recall, "basis": plan.copies.basis},
-        "duties": [_duty(duty) for duty in plan.presence],
-        "filings": [_filing(filing) for filing in plan.filings],
-        "clocks": [_change(change) for change in plan.clocks],
-        "changes": [_change(change) for change in plan.changes if change not in plan.clocks],
-        "expiring_safeguards": [_expiring(expiring) for expiring in plan.expiring],
-        "thresholds": [_threshold(near) for near in plan.near],
-        "waiting": [_waiting(waiting) for waiting in plan.waiting],
+        "duties": [_duty(duty) for duty in plan.outlook.presence],
+        "filings": [_filing(filing) for filing in plan.outlook.filings],
+        "clocks": [_change(change) for change in plan.outlook.clocks],
+        "changes": [_change(change) for change in plan.outlook.rules],
+        "expiring_safeguards": [_expiring(expiring) for expiring in plan.outlook.expiring],
+        "thresholds": [_threshold(near) for near in plan.outlook.near],
+        "waiting": [_waiting(waiting) for waiting in plan.outlook.waiting],
         "sites": [_site(state) for state in plan.sites],
         "estimate_s": plan.seconds,
         "basis": plan.basis,
+        "options": [_option(option, plan) for option in plan.options],
+        "money": {"currency": plan.prices.currency, "years": plan.prices.years, "made_up": plan.prices.made_up},
         "note": NOTE,
     }
 
@@ -104,6 +110,56 @@ def _crossing(crossing: ChangedCrossing, members: int) -> dict[str, Any]:
         "would_open_it": [named(lack) for lack in crossing.missing],
         "rests_on": crossing.needs,
         "reason": crossing.reason,
+    }
+
+
+def _option(option: Option, plan: Plan) -> dict[str, Any]:
+    certain, at_risk = option.total(certain=True), option.total(certain=False)
+    return {
+        "jurisdiction": option.jurisdiction,
+        "option": option.name,
+        "what": option.what,
+        "members": option.members,
+        "currency": plan.prices.currency,
+        "cost": {"low": certain.low, "high": certain.high},
+        "cost_added_up": option.added_up(certain=True),
+        "at_risk": {"low": at_risk.low, "high": at_risk.high},
+        "at_risk_added_up": option.added_up(certain=False),
+        "lines": [_line(line) for line in option.lines],
+        "needs": option.needs,
+        "may_follow": [_rung(rung) for rung in option.follows],
+        "precedents": [_precedent(told) for told in option.precedents],
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    low, high = line.amount or (None, None)
+    return {"what": line.what, "low": low, "high": high, "certain": line.certain, "not_added": line.unsaid or None}
+
+
+def _rung(rung: Rung) -> dict[str, Any]:
+    return {
+        "step": rung.step,
+        "what": rung.what,
+        "after": rung.after,
+        "low": rung.amount.low if rung.amount else None,
+        "high": rung.amount.high if rung.amount else None,
+        "repeated": rung.repeat,
+        "rule": describe_rule(rung.citation),
+    }
+
+
+def _precedent(told: Precedent) -> dict[str, Any]:
+    return {
+        "began": told.began,
+        "ended": told.ended,
+        "day_known": told.day_known,
+        "what": told.what,
+        "outcome": told.outcome,
+        "about": told.about,
+        "source": told.source,
+        "verified": told.verified,
+        "confidence": told.confidence,
     }
 
 

@@ -20,17 +20,17 @@ SHOWN = 12
 
 def show_law(plan: Plan) -> None:
     """Print these parts of a plan; a part with nothing in it is left out."""
-    asked = [duty for duty in plan.presence if duty.binds == "binds" or duty.new]
+    asked = [duty for duty in plan.outlook.presence if duty.binds == "binds" or duty.new]
     _show("Representatives, offices, licences", asked, _duty)
-    doubtful = len(plan.presence) - len(asked)
+    doubtful = len(plan.outlook.presence) - len(asked)
     if doubtful:
         line(f"and {doubtful} that bind only some operators; say who you are in [operator], or see --json", 2, "dim")
-    _show("Filings after a transfer begins", [filing for filing in plan.filings if not filing.on_file], _filing)
-    _show("Rules that begin, change or end", [c for c in plan.changes if c not in plan.clocks], _change)
-    _show("Clocks that begin, change or end", plan.clocks, _change)
-    _show("Safeguards that stop counting", plan.expiring, _expiring)
-    _show("Thresholds reached or near", plan.near, _near)
-    _show("Rules that wait for something", plan.waiting, _waiting)
+    _show("Filings after a transfer begins", [filing for filing in plan.outlook.filings if not filing.on_file], _filing)
+    _show("Rules that begin, change or end", plan.outlook.rules, _change)
+    _show("Clocks that begin, change or end", plan.outlook.clocks, _change)
+    _show("Safeguards that stop counting", plan.outlook.expiring, _expiring)
+    _show("Thresholds reached or near", plan.outlook.near, _near)
+    _show("Rules that wait for something", plan.outlook.waiting, _waiting)
 
 
 def _show(title: str, found: Sequence[T], words: Callable[[T], str]) -> None:

@@ -32,3 +32,8 @@ def in_words(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def in_money(amount: float) -> str:
+    """`1,250,000`, or `12.50` where cents matter."""
+    return f"{amount:,.0f}" if amount >= 100 or abs(amount - round(amount)) < 0.005 else f"{amount:,.2f}"

@@ -6,10 +6,12 @@ from rich.markup import escape
 
 from domicile.cli.plan_law_text import show_law
 from domicile.cli.plan_lines import heading, in_bytes, in_words, line
+from domicile.cli.plan_money_text import show_options
 from domicile.law.decision import Citation
 from domicile.law.finding import named
 from domicile.plan.crossings import ChangedCrossing
-from domicile.plan.report import NOTE, Plan, PlannedMove, SiteState
+from domicile.plan.report import NOTE, Plan, SiteState
+from domicile.plan.weighing import PlannedMove
 
 SHOWN = 12
 """Lines of a list that may be long; the JSON has all."""
@@ -25,6 +27,7 @@ def show_plan(plan: Plan) -> None:
     _show_moves(plan)
     _show_may_move(plan)
     _show_crossings(plan)
+    show_options(plan)
     show_law(plan)
     _show_sites(plan)
     heading("", f"[dim]{NOTE}[/]")

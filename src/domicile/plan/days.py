@@ -1,7 +1,7 @@
 """The two days that a plan compares: the law of each as it finds this operator, with the papers that count then."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import msgspec
@@ -41,6 +41,11 @@ class Day:
     def against_home(self, person: Person, country: Country) -> tuple[Citation, ...]:
         """The rules for which they may not."""
         return rules_against_home(person, country, self.law, self.policy, self.operator)
+
+    def established_in(self, country: Country) -> "Day":
+        """The same day for an operator who has an establishment in this country too."""
+        places = (self.operator.established or frozenset()) | {country}
+        return replace(self, operator=msgspec.structs.replace(self.operator, established=places))
 
     def desk(self, site: SiteName | None, country: Country) -> Operator:
         """The operator as one site's border knows them: its own papers (none where there is no site yet)."""

@@ -4,6 +4,7 @@ Rule 14: citizenship alone never moves anybody. Whoever would have to move by ci
 and stays.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -51,7 +52,26 @@ def find_fates(groups: Iterable[Group], before: Day, after: Day, sites: Sequence
         if key not in known:
             known[key] = _find_fate(key[1], key[0], before, after, countries)
         fates[group] = known[key]
-    return fates
+    return _gather(fates, after, countries)
+
+
+def _gather(fates: Fates, after: Day, countries: tuple[Country, ...]) -> Fates:
+    """One missing site is enough for a bloc: whoever may live where more of the same bloc go, goes there too."""
+    going: Counter[Country] = Counter()
+    for group, fate in fates.items():
+        if fate.country is not None and fate.country not in countries:
+            going[fate.country] += group.members
+    wanted = sorted(going, key=lambda place: (-going[place], place))
+
+    def gathered(group: Group, fate: Fate) -> Fate:
+        if fate.country is None or fate.country not in going:
+            return fate
+        blocs = set(after.law.group(fate.country))
+        larger = (place for place in wanted if not blocs.isdisjoint(after.law.group(place)))
+        first = next((place for place in larger if after.choose(group.person, [place]).proposed), fate.country)
+        return replace(fate, country=first)
+
+    return {group: gathered(group, fate) for group, fate in fates.items()}
 
 
 def facts_of_home(person: Person) -> Person:

@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import chain
+from functools import partial
 
 import msgspec
 
-from domicile.border.safeguards import read_on_file
 from domicile.border.stats import read_stats
 from domicile.database import Database
 from domicile.errors import Unavailable
@@ -17,18 +16,18 @@ from domicile.law.facts import Count, Operator
 from domicile.law.policy import Policy
 from domicile.placement.ownership import Ownership
 from domicile.placement.sites import Site
-from domicile.plan.ahead import find_expiring, find_near
 from domicile.plan.census import Census, find_joined, take_census
-from domicile.plan.changes import find_changes, find_waiting
 from domicile.plan.crossings import find_crossings
 from domicile.plan.days import Day, make_day, turning_days
-from domicile.plan.duties import find_filings, find_presence
-from domicile.plan.holdings import find_holdings
 from domicile.plan.homes import find_fates
+from domicile.plan.matters import find_matters
 from domicile.plan.moves import Move, find_conflicts, find_may_move, find_moves
-from domicile.plan.report import Copies, Plan, PlannedMove, SiteState
-from domicile.plan.speed import estimate_moves
+from domicile.plan.options import Pricing, price_options
+from domicile.plan.outlook import look_ahead
+from domicile.plan.prices import Prices
+from domicile.plan.report import Copies, Plan, SiteState
 from domicile.plan.territory import find_territory
+from domicile.plan.weighing import weigh_moves
 
 Progress = Callable[[str], None]
 
@@ -37,7 +36,7 @@ Progress = Callable[[str], None]
 class Network:
     """What a plan is made of: the sites, whose rows they hold, who runs them, and the packs that are live.
 
-    `operator` is who they say they are, without papers and counts; `count` tells the counts on which these packs turn.
+    `operator` is who they say they are, without papers and counts; `count` tells the counts on which packs turn.
     `capacity` is how many members a site is meant for, where somebody said so.
     """
 
@@ -47,8 +46,9 @@ class Network:
     law: Law
     policy: Policy
     operator: Operator
-    count: Callable[[Law], Awaitable[frozenset[Count]]]
+    count: Callable[[Law, Law], Awaitable[frozenset[Count]]]
     capacity: Mapping[SiteName, int]
+    prices: Prices
 
 
 def overlay(live: Law, tested: Law) -> Law:
@@ -70,20 +70,24 @@ async def make_plan(
     census = await take_census(network.sites, find_joined((network.law, law)), progress)
     if not census.papers:
         raise Unavailable("no site answers, so that there is nothing to plan from")
-    eyes = _Eyes(network, census, {packs: await network.count(packs) for packs in (network.law, law)})
-    before, after = eyes.see(network.law, since), eyes.see(law, on)
+    operator = msgspec.structs.replace(network.operator, counts=await network.count(network.law, law))
+
+    def see(packs: Law, day: date) -> Day:
+        return make_day(packs, day, network.policy, operator, census)
+
+    before, after = see(network.law, since), see(law, on)
     progress(f"Asking the law of {since} and of {on} about {len(census.groups)} groups …")
     fates = find_fates(census.groups, before, after, [*network.sites])
     turns = turning_days(law, network.operator, since, on)
-    live = eyes.see(network.law, on)
-    moves = find_moves(fates, [*network.sites], since, turns, lambda day: eyes.see(law, day), live)
+    moves = find_moves(fates, [*network.sites], since, turns, partial(see, law), see(network.law, on))
     isolated = frozenset(name for name, site in network.sites.items() if site.isolated)
     crossings = find_crossings(fates, before, after, [*network.sites], isolated)
     countries = dict.fromkeys(site.country for site in network.sites.values())
     territory = find_territory(census, moves, countries, after.law)
     stats = await read_stats(network.sites, law, after.operator, now, floor=0)
-    papers = [paper for name, rows in census.papers.items() for paper in read_on_file(name, rows, after.law)]
-    lacking = [{lack.what for lack in crossing.missing} for crossing in crossings if crossing.change == "refused"]
+    outlook = look_ahead(before, after, census, territory, crossings, stats.nearness)
+    planned = await weigh_moves(network.sites, network.hub, network.ownership, census.joined, moves, progress)
+    pricing = Pricing(after, network.prices, now.date(), [*crossings])
     return Plan(
         since=since,
         on=on,
@@ -91,43 +95,16 @@ async def make_plan(
         sites=tuple(_site_states(network, census, moves)),
         silent=census.silent,
         members=sum(group.members for group in census.groups),
-        moves=await _weigh(network, census, moves, progress),
+        moves=planned,
         may_move=tuple(find_may_move(fates)),
         conflicts=tuple(find_conflicts(fates)),
         crossings=crossings,
         copies=Copies(),
         territory=territory,
-        changes=tuple(find_changes(before, after, territory.jurisdictions)),
-        presence=tuple(find_presence(before, after, territory.jurisdictions)),
-        filings=tuple(find_filings(before, after, sorted(territory.exporting))),
-        expiring=tuple(find_expiring(papers, before, after, chain.from_iterable(lacking))),
-        near=tuple(find_near(stats.nearness, after, territory.jurisdictions)),
-        waiting=tuple(find_waiting(after, territory.jurisdictions)),
+        outlook=outlook,
+        options=tuple(price_options(find_matters(planned, outlook.presence, territory), pricing)),
+        prices=network.prices,
     )
-
-
-@dataclass(frozen=True)
-class _Eyes:
-    """Any day as the network stands now, under any of the packs whose counts are known."""
-
-    network: Network
-    census: Census
-    counts: Mapping[Law, frozenset[Count]]
-
-    def see(self, packs: Law, day: date) -> Day:
-        operator = msgspec.structs.replace(self.network.operator, counts=self.counts[packs])
-        return make_day(packs, day, self.network.policy, operator, self.census)
-
-
-async def _weigh(network: Network, census: Census, moves: list[Move], progress: Progress) -> tuple[PlannedMove, ...]:
-    """Rows, bytes and time of every move."""
-    if not moves:
-        return ()
-    progress(f"Counting the rows of {sum(move.members for move in moves):,} members who would move …")
-    held = await find_holdings(network.sites, network.ownership, census.joined, moves)
-    progress("Measuring how fast rows go from site to site …")
-    estimates = await estimate_moves(network.sites, network.hub, moves, held)
-    return tuple(map(PlannedMove, moves, held, estimates))
 
 
 def _site_states(network: Network, census: Census, moves: list[Move]) -> Iterable[SiteState]:

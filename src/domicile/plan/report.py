@@ -4,16 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from domicile.border.stats import Nearness
 from domicile.ids import Country, SiteName
-from domicile.plan.ahead import Expiring
-from domicile.plan.changes import CLOCKS, RuleChange, Waiting
 from domicile.plan.crossings import ChangedCrossing
-from domicile.plan.duties import Filing, PresenceDuty
-from domicile.plan.holdings import Held
-from domicile.plan.moves import Conflicted, MayMove, Move
-from domicile.plan.speed import Estimate
+from domicile.plan.moves import Conflicted, MayMove
+from domicile.plan.options import Option
+from domicile.plan.outlook import Outlook
+from domicile.plan.prices import Prices
 from domicile.plan.territory import Territory
+from domicile.plan.weighing import PlannedMove
 
 NOTE = "Recorded law applied to counts. Not legal advice; a plan recommends nothing."
 
@@ -36,15 +34,6 @@ class SiteState:
     @property
     def missing(self) -> bool:
         return self.site is None
-
-
-@dataclass(frozen=True)
-class PlannedMove:
-    """A move with what it carries and how long it would take. `held` None: the site fell silent meanwhile."""
-
-    move: Move
-    held: Held | None
-    estimate: Estimate
 
 
 @dataclass(frozen=True)
@@ -74,17 +63,9 @@ class Plan:
     crossings: Mapping[ChangedCrossing, int]
     copies: Copies
     territory: Territory
-    changes: tuple[RuleChange, ...]
-    presence: tuple[PresenceDuty, ...]
-    filings: tuple[Filing, ...]
-    expiring: tuple[Expiring, ...]
-    near: tuple[Nearness, ...]
-    waiting: tuple[Waiting, ...]
-
-    @property
-    def clocks(self) -> list[RuleChange]:
-        """The changes of rules about how soon, how long and to whom."""
-        return [change for change in self.changes if change.kind in CLOCKS]
+    outlook: Outlook
+    options: tuple[Option, ...]
+    prices: Prices
 
     @property
     def complete(self) -> bool:
