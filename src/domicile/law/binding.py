@@ -27,7 +27,7 @@ def bound(
         articles = (*articles, *_begun(on.waiting(place, kind), known, on))
     for article in articles:
         rule = article.rule
-        if rule.conditional and not _binds(rule, place, known, on.date, since):
+        if rule.conditional and not binds(rule, place, known, on.date, since):
             continue
         unsaid = (rule.owner is not None and known.owner is None) or (
             (rule.established is not None or rule.unit is not None) and known.established is None
@@ -66,7 +66,7 @@ def _begun(waiting: tuple[Compiled, ...], operator: Operator, on: LawOn) -> Iter
             yield article.begun(day)
 
 
-def _binds(rule: Rule, place: Country, operator: Operator, today: date, since: date | None) -> bool:
+def binds(rule: Rule, place: Country, operator: Operator, today: date, since: date | None = None) -> bool:
     """Whether every condition that the operator answered is met."""
     if rule.designation is not None and f"{place}:{rule.designation}" not in operator.designations:
         return False

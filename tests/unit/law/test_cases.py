@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import domicile.law
+from domicile.law.clocks import Clock, clocks, waiting_clocks
 from domicile.law.decision import Decision
 from domicile.law.demands import Demand, decide_disclosure
 from domicile.law.facts import Act, Basis, Claim, Count, Crossing, Operator, Person, Safeguard
@@ -19,11 +20,13 @@ from domicile.law.standing import decide_posting
 from domicile.law.transfer import decide_crossing
 
 FOLDER = Path(domicile.law.__file__).parent / "cases"
-CASES = [
-    pytest.param(case, id=f"{file.stem}-{case['id']}")
+ALL = [
+    (case, f"{file.stem}-{case['id']}")
     for file in sorted(FOLDER.glob("*.toml"))
     for case in tomllib.loads(file.read_text())["case"]
 ]
+CASES = [pytest.param(case, id=name) for case, name in ALL if case["question"] != "clock"]
+CLOCKS = [pytest.param(case, id=name) for case, name in ALL if case["question"] == "clock"]
 LAW, POLICY, PAPERS = load_packs(), load_policy(), load_safeguards()
 SITES = ("DE", "RU", "CN", "US")
 
@@ -101,3 +104,37 @@ def test_the_law_answers_as_worked_out(case: dict[str, Any]) -> None:
         assert {str(lack.available_from) for lack in decision.missing} == {case["available_from"]}
     if case.get("conflict"):
         assert conflicts
+
+
+TERMS = ("urgent", "extension", "follow_up", "members", "notice", "gag", "starts", "waits_for")
+
+
+def clock_of(case: dict[str, Any]) -> Clock | None:
+    """The one clock of a rule that is in force, or waits, and binds; None if there is none."""
+    on, operator, place = LAW.on(case["on"]), operator_of(case), case["jurisdiction"]
+    found = [
+        clock
+        for clock in (*clocks(on, operator, [place]), *waiting_clocks(on, operator, [place]))
+        if clock.rule == case["rule"]
+    ]
+    assert len(found) < 2
+    return found[0] if found else None
+
+
+def said(clock: Clock, name: str) -> str:
+    """A term of a clock as a case writes it; "none" where the rule says nothing."""
+    term = getattr(clock, name)
+    return "none" if term is None else str(term)
+
+
+@pytest.mark.parametrize("case", CLOCKS)
+def test_a_clock_runs_as_worked_out(case: dict[str, Any]) -> None:
+    clock = clock_of(case)
+    if case["expect"] == "none":
+        assert clock is None
+        return
+    assert clock is not None, f"{case['rule']} is no clock that binds on {case['on']}"
+    assert str(clock.normal) == case["expect"]
+    assert clock.settled == case.get("settled", True)
+    assert {name: said(clock, name) for name in TERMS if name in case} == {n: case[n] for n in TERMS if n in case}
+    assert ("waits_for" in case) == (clock.waits_for is not None), "a case names what a rule waits for"
