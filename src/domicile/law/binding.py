@@ -6,7 +6,7 @@ from datetime import date
 
 from domicile.ids import Country
 from domicile.law.categories import covers
-from domicile.law.compiled import Compiled, LawOn
+from domicile.law.compiled import Compiled, LawOn, remember
 from domicile.law.facts import Operator, Person
 from domicile.law.rule import Rule, Threshold
 
@@ -15,13 +15,20 @@ UNKNOWN = Operator()
 
 def bound(
     place: Country, kind: type[Rule], operator: Operator | None, on: LawOn, since: date | None = None
-) -> Iterator[Compiled]:
+) -> tuple[Compiled, ...]:
     """The rules of one kind that bind this operator towards a person who joined on `since`.
 
     Where the operator did not say who owns or where they are established, the rule comes back in doubt: it answers
     Unsettled. A count that nobody made reaches every threshold.
     """
-    known = operator or UNKNOWN
+    key = (place, kind, operator, since)
+    found = on.bound.get(key)
+    if found is None:
+        found = remember(on.bound, key, tuple(_bound(place, kind, operator or UNKNOWN, on, since)))
+    return found
+
+
+def _bound(place: Country, kind: type[Rule], known: Operator, on: LawOn, since: date | None) -> Iterator[Compiled]:
     articles = on.rules(place, kind)
     if known.events:
         articles = (*articles, *_begun(on.waiting(place, kind), known, on))

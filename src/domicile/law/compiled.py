@@ -120,6 +120,7 @@ class LawOn:
         self.decisions: dict[Hashable, Decision] = {}
         self.findings: dict[Hashable, Finding] = {}
         self.ready: dict[Hashable, tuple[Ready, ...]] = {}
+        self.bound: dict[Hashable, tuple[Compiled, ...]] = {}
         self._groups: dict[Country, tuple[Country, ...]] = {}
         self._held: dict[frozenset[Claim], Held] = {}
         self._rules: dict[tuple[Country, type], tuple[Compiled, ...]] = {}
