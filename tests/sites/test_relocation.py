@@ -119,6 +119,7 @@ async def test_writers_and_readers_hardly_notice(domicile: Domicile, member: Mak
             number += 1
             await domicile.posts.write(author, Draft(text=f"post {number}"))
             acknowledged[author].append(f"post {number}")
+            await asyncio.sleep(0.01)
 
     async def read(author: MemberId) -> None:
         while not stop.is_set():

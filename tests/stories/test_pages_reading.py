@@ -178,7 +178,7 @@ async def test_every_error_is_a_page_with_a_safe_sentence(
 
 async def test_paging_down_goes_on_until_nothing_is_older(browser: Browser) -> None:
     address = "/public"
-    for _ in range(20):
+    for _ in range(200):
         page = await browser.get(address)
         older = re.search(r'href="(\?max_id=\d+)"', page.text)
         if older is None:
