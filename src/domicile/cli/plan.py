@@ -60,7 +60,7 @@ def plan_command(
             raise typer.Exit(1)
 
 
-def network_of(domicile: Domicile, prices: Prices) -> Network:
+def network_of(domicile: Domicile, prices: Prices | None = None) -> Network:
     """What a plan needs of a running Domicile."""
     return Network(
         sites=domicile.sites,
@@ -71,5 +71,5 @@ def network_of(domicile: Domicile, prices: Prices) -> Network:
         operator=domicile.operator.stated,
         count=domicile.meter.counts,
         capacity={SiteName(site.name): site.capacity for site in domicile.config.sites if site.capacity is not None},
-        prices=prices,
+        prices=prices or load_prices(),
     )

@@ -25,8 +25,8 @@ from domicile.cli.output import (
 from domicile.cli.plan import network_of
 from domicile.errors import InvalidInput
 from domicile.ids import MemberId, SiteName, country_of_site
-from domicile.plan.census import find_joined, find_members
-from domicile.plan.planning import make_plan
+from domicile.plan.census import find_members
+from domicile.plan.planning import compare_days
 from domicile.relocation.coordinator import SILENCE, Moved
 from domicile.relocation.journal import Batch
 from domicile.relocation.lawful import find_barred
@@ -100,16 +100,14 @@ async def _find_departures(domicile: Domicile, named: list[str], day: date | Non
 
 async def _planned(domicile: Domicile, day: date, target: SiteName | None) -> list[Departure]:
     """Whoever the plan for this day says must move, to a site in the country it names (or only to `target`)."""
-    found = await make_plan(network_of(domicile), day, domicile.clock().date(), None, say)
-    joined = find_joined((domicile.law,))
+    found = await compare_days(network_of(domicile), day, domicile.clock(), progress=say)
     departures = []
-    for planned in found.moves:
-        move = planned.move
+    for move in found.moves:
         where = target if target and country_of_site(target) == move.country else move.target
         if where is None or (target is not None and where != target):
             err.print(f"{move.members} members at {move.source} must move to {move.country}: not to a site named here")
             continue
-        members = await find_members(domicile.sites[move.source], move.groups, joined)
+        members = await find_members(domicile.sites[move.source], move.groups, found.census.joined)
         rules = ", ".join(f"{rule.act} {rule.article}" for rule in move.rules)
         departures.append(Departure(move.source, where, members, f"{rules} on {day}"))
     return departures

@@ -19,7 +19,7 @@ from domicile.placement.sites import Site
 from domicile.plan.census import Census, find_joined, take_census
 from domicile.plan.crossings import find_crossings
 from domicile.plan.days import Day, make_day, turning_days
-from domicile.plan.homes import find_fates
+from domicile.plan.homes import Fates, find_fates
 from domicile.plan.matters import find_matters
 from domicile.plan.moves import Move, find_conflicts, find_may_move, find_moves
 from domicile.plan.options import Pricing, price_options
@@ -56,13 +56,26 @@ def overlay(live: Law, tested: Law) -> Law:
     return Law({**live.packs, **tested.packs})
 
 
-async def make_plan(
-    network: Network, on: date, now: datetime, tested: Law | None = None, progress: Progress = lambda line: None
-) -> Plan:
-    """What `on` asks of the network as it stands, compared with today; of a day in the past, with the day before it.
+@dataclass(frozen=True)
+class Comparison:
+    """The network as it stands under the law of two days."""
 
-    Under the packs `tested`, if given, in the place of the live ones of the same jurisdictions. Reads only. Raises
-    Unavailable when no site answers.
+    since: date
+    law: Law
+    census: Census
+    before: Day
+    after: Day
+    fates: Fates
+    moves: list[Move]
+
+
+async def compare_days(
+    network: Network, on: date, now: datetime, tested: Law | None = None, progress: Progress = lambda line: None
+) -> Comparison:
+    """Who must move by `on`, compared with today; for a day in the past, with the day before it.
+
+    Under the packs `tested`, if given, in the place of the live ones of the same jurisdictions. Raises Unavailable
+    when no site answers.
     """
     since = min(now.date(), on - timedelta(days=1))
     law = overlay(network.law, tested) if tested else network.law
@@ -80,24 +93,33 @@ async def make_plan(
     fates = find_fates(census.groups, before, after, [*network.sites])
     turns = turning_days(law, network.operator, since, on)
     moves = find_moves(fates, [*network.sites], since, turns, partial(see, law), see(network.law, on))
+    return Comparison(since, law, census, before, after, fates, moves)
+
+
+async def make_plan(
+    network: Network, on: date, now: datetime, tested: Law | None = None, progress: Progress = lambda line: None
+) -> Plan:
+    """What `on` asks of the network as it stands; see `compare_days`. Reads only. Raises Unavailable."""
+    compared = await compare_days(network, on, now, tested, progress)
+    census, before, after, moves = compared.census, compared.before, compared.after, compared.moves
     isolated = frozenset(name for name, site in network.sites.items() if site.isolated)
-    crossings = find_crossings(fates, before, after, [*network.sites], isolated)
+    crossings = find_crossings(compared.fates, before, after, [*network.sites], isolated)
     countries = dict.fromkeys(site.country for site in network.sites.values())
     territory = find_territory(census, moves, countries, after.law)
-    stats = await read_stats(network.sites, law, after.operator, now, floor=0)
+    stats = await read_stats(network.sites, compared.law, after.operator, now, floor=0)
     outlook = look_ahead(before, after, census, territory, crossings, stats.nearness)
     planned = await weigh_moves(network.sites, network.hub, network.ownership, census.joined, moves, progress)
     pricing = Pricing(after, network.prices, now.date(), [*crossings])
     return Plan(
-        since=since,
+        since=compared.since,
         on=on,
         tested=tuple(tested.packs) if tested else (),
         sites=tuple(_site_states(network, census, moves)),
         silent=census.silent,
         members=sum(group.members for group in census.groups),
         moves=planned,
-        may_move=tuple(find_may_move(fates)),
-        conflicts=tuple(find_conflicts(fates)),
+        may_move=tuple(find_may_move(compared.fates)),
+        conflicts=tuple(find_conflicts(compared.fates)),
         crossings=crossings,
         copies=Copies(),
         territory=territory,
