@@ -9,14 +9,8 @@ import structlog
 
 from domicile.border.crossing import Door
 from domicile.border.delivery import Deliverer
-from domicile.border.meter import Meter
-from domicile.border.operator import OperatorNow
-from domicile.config import Config
-from domicile.database import Database
+from domicile.engine import Engine
 from domicile.errors import Unavailable
-from domicile.ids import SiteName
-from domicile.law.compiled import Law
-from domicile.law.policy import Policy
 from domicile.network.access import Access
 from domicile.network.confirmation import Confirmation
 from domicile.network.declaration import Declarations
@@ -29,15 +23,7 @@ from domicile.network.profiles import Profiles
 from domicile.network.reactions import Reactions
 from domicile.network.timelines import Timelines
 from domicile.network.verification import Verifications
-from domicile.placement.directory import Directory
-from domicile.placement.embedded import Embedded
-from domicile.placement.ownership import Ownership
 from domicile.placement.quarantine import quarantine_stale
-from domicile.placement.routing import Clock, Router
-from domicile.placement.sites import Site
-from domicile.relocation.coordinator import Coordinator
-from domicile.relocation.journal import Journal
-from domicile.transport.exchange import Exchange
 
 log = structlog.get_logger("domicile")
 
@@ -47,22 +33,9 @@ STUCK_AFTER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Domicile:
-    """Everything that web and command line use."""
+class Domicile(Engine):
+    """Everything that web and command line use: the engine, and the social network on it."""
 
-    config: Config
-    ownership: Ownership
-    sites: dict[SiteName, Site]
-    hub: Database
-    directory: Directory
-    router: Router
-    exchange: Exchange
-    journal: Journal
-    coordinator: Coordinator
-    law: Law
-    policy: Policy
-    meter: Meter
-    operator: OperatorNow
     door: Door
     deliverer: Deliverer
     members: Members
@@ -77,8 +50,6 @@ class Domicile:
     notifications: Notifications
     timelines: Timelines
     media: Media
-    clock: Clock
-    embedded: Embedded | None
 
     async def tick(self) -> None:
         """Recurring work: hear the hub, deliver what waits, finish sign-ups, write down what was counted."""

@@ -1,9 +1,9 @@
 """The composition root: builds every part once and hands each only what it uses. No rules, no SQL."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,12 +11,9 @@ import structlog
 
 from domicile.border.crossing import Door
 from domicile.border.delivery import Deliverer
-from domicile.border.meter import Meter
-from domicile.border.operator import OperatorNow, state_operator
 from domicile.config import Config
-from domicile.database import Database
+from domicile.engine import Engine, open_engine
 from domicile.ids import SiteName
-from domicile.law.library import load_packs, load_policy
 from domicile.migrations.upgrade import upgrade
 from domicile.network.access import Access
 from domicile.network.confirmation import Confirmation, Post
@@ -33,19 +30,11 @@ from domicile.network.schema import metadata
 from domicile.network.standing import Standing
 from domicile.network.timelines import Timelines
 from domicile.network.verification import Verifications
+from domicile.network.verifiers import Verifier
 from domicile.network.views import VIEWS
-from domicile.placement.directory import Directory
-from domicile.placement.embedded import Embedded
-from domicile.placement.ownership import Ownership, load_ownership
 from domicile.placement.routing import Clock, Router
 from domicile.placement.sealing import load_secret
-from domicile.placement.servers import open_servers
-from domicile.placement.sites import Site, check_server, make_site
-from domicile.relocation.agent import SiteAgent
-from domicile.relocation.coordinator import Coordinator
-from domicile.relocation.journal import Journal
 from domicile.running import Domicile
-from domicile.transport.exchange import Exchange
 
 log = structlog.get_logger("domicile")
 
@@ -58,76 +47,45 @@ def utc_now() -> datetime:
 async def open_domicile(
     config: Config, *, exclusive: bool = False, progress: Callable[[str], None] | None = None, **overrides: Any
 ) -> AsyncIterator[Domicile]:
-    """A running Domicile. `overrides` replace parts in tests: `clock`, `law`, `policy`."""
-    ownership = load_ownership(metadata)
+    """A running Domicile. `overrides` replace parts in tests: `clock`, `law`, `policy`; see `open_engine`."""
+    clock: Clock = overrides.pop("clock", utc_now)
+    verifiers = open_verifiers(config.verifiers, config.title, config.data / "messages", config.text_messages)
+    proofs = [method for verifier in verifiers.values() for method in verifier.methods]
     async with contextlib.AsyncExitStack() as stack:
-        embedded, credentials = await open_servers(config, stack, upgrade, exclusive=exclusive, progress=progress)
-        sites = {name: make_site(config, name, credentials[name]) for name in config.site_names}
-        hub = Database("hub", credentials["hub"].app, size=12)
-        for site in sites.values():
-            await site.open()
-            stack.push_async_callback(site.close)
-        await hub.open()
-        stack.push_async_callback(hub.close)
-        if embedded is None:
-            for name, site in sites.items():
-                await check_server(name, site.app)
-        domicile = _assemble(config, ownership, sites, hub, embedded, overrides)
-        await domicile.operator.refresh()
-        if exclusive or (embedded is not None and embedded.owned):
+        engine = await stack.enter_async_context(
+            open_engine(
+                config, metadata, upgrade, clock, exclusive=exclusive, progress=progress, proofs=proofs, **overrides
+            )
+        )
+        domicile = _assemble(engine, verifiers)
+        owned = exclusive or (engine.embedded is not None and engine.embedded.owned)
+        if owned and overrides.get("collects", True):
             await domicile.repair()  # whoever attaches to a running network leaves that to it
         stack.push_async_callback(domicile.meter.write)
         yield domicile
 
 
-def _assemble(
-    config: Config,
-    ownership: Ownership,
-    sites: dict[SiteName, Site],
-    hub: Database,
-    embedded: Embedded | None,
-    overrides: dict[str, Any],
-) -> Domicile:
-    clock: Clock = overrides.get("clock", utc_now)
-    law = overrides.get("law") or load_packs(config.packs)
-    policy = overrides.get("policy") or load_policy(None if config.policy == "default" else Path(config.policy))
-    keys = {name: load_secret(config.data / "secrets" / f"{name}.key") for name in ("access", "activity")}
-    directory = Directory(hub, config.hub.lookups_per_minute)
-    router = Router(sites, directory, clock)
-    exchange = Exchange()
-    journal = Journal(hub, clock)
-    meter = Meter(sites, law, keys["activity"], clock)
-    operator = OperatorNow(state_operator(config.operator, policy.name, ownership), law, sites, meter, clock)
-    door = Door(router, exchange, law, policy, operator, clock)
+def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
+    config, clock, router, exchange = engine.config, engine.clock, engine.router, engine.exchange
+    law, policy = engine.law, engine.policy
+    door = Door(router, exchange, law, policy, engine.operator, clock)
     deliverer = Deliverer(router, door, exchange)
-    standing = Standing(law, policy, operator, clock, config.url)
-    members = _open_members(config, router, directory, standing)
-    access = Access(router, directory, keys["access"], clock, meter)
+    standing = Standing(law, policy, engine.operator, clock, config.url)
+    members = _open_members(engine, standing, verifiers)
+    access = Access(router, engine.directory, load_secret(config.data / "secrets" / "access.key"), clock, engine.meter)
     posts = Posts(router, door, deliverer, members, standing, config.url, config.limits.post_characters)
     follows = Follows(router, deliverer)
     reactions = Reactions(router, deliverer, posts)
     for part in (posts, follows, reactions):
         part.serve()
-    _open_sites(sites, door, deliverer, [SiteAgent(site, ownership, journal, directory) for site in sites.values()])
+    _open_sites(engine.sites, door, deliverer)
     return Domicile(
-        config=config,
-        ownership=ownership,
-        sites=sites,
-        hub=hub,
-        directory=directory,
-        router=router,
-        exchange=exchange,
-        journal=journal,
-        coordinator=Coordinator(journal, exchange),
-        law=law,
-        policy=policy,
-        meter=meter,
-        operator=operator,
+        **{field.name: getattr(engine, field.name) for field in fields(engine)},
         door=door,
         deliverer=deliverer,
         members=members,
         verifications=members.verifications,
-        declarations=Declarations(router, law, policy, operator),
+        declarations=Declarations(router, law, policy, engine.operator),
         access=access,
         confirmation=_open_confirmation(config, router, members, access),
         profiles=Profiles(router, door, config.url),
@@ -137,20 +95,16 @@ def _assemble(
         notifications=Notifications(router),
         timelines=Timelines(router, door, posts),
         media=Media(router, door, config.limits.media_bytes, config.limits.media_pixels),
-        clock=clock,
-        embedded=embedded,
     )
 
 
-def _open_sites(sites: Iterable[SiteName], door: Door, deliverer: Deliverer, agents: list[SiteAgent]) -> None:
+def _open_sites(sites: Iterable[SiteName], door: Door, deliverer: Deliverer) -> None:
     """From here on the sites of this process answer each other."""
     for view in (*VIEWS, FILE):
         door.open_view(view)
     for name in sites:
         door.open_site(name)
         deliverer.open_site(name)
-    for agent in agents:
-        agent.open(door.exchange)
 
 
 def _open_confirmation(config: Config, router: Router, members: Members, access: Access) -> Confirmation:
@@ -159,11 +113,11 @@ def _open_confirmation(config: Config, router: Router, members: Members, access:
     return Confirmation(router, members, access, letters, config.title, config.url)
 
 
-def _open_members(config: Config, router: Router, directory: Directory, standing: Standing) -> Members:
+def _open_members(engine: Engine, standing: Standing, verifiers: Mapping[str, Verifier]) -> Members:
     """The members, with those who verify them."""
+    config, router = engine.config, engine.router
     digest_key = load_secret(config.data / "secrets" / "digest.key")
     default_site = SiteName(config.default_site or config.sites[0].name)
-    verifiers = open_verifiers(config.verifiers, config.title, config.data / "messages", config.text_messages)
     verifications = Verifications(router, standing, verifiers, digest_key)
     law, policy, operator, clock = standing.law, standing.policy, standing.operator, standing.clock
-    return Members(router, directory, law, policy, operator, verifications, digest_key, clock, default_site)
+    return Members(router, engine.directory, law, policy, operator, verifications, digest_key, clock, default_site)

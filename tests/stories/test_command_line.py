@@ -120,6 +120,23 @@ def test_members_are_counted_by_country_and_few_are_not_told(data: Path) -> None
     assert "under 50" in people and "CN-PIPL-40 from it, since 2021-11-01 (PIPL, art. 40)" in people
 
 
+def test_what_is_collected_is_listed_with_its_first_day_and_a_duty_can_be_acknowledged(data: Path) -> None:
+    found = domicile(data, "inventory")
+    phone = next(entry for entry in found["categories"] if entry["category"] == "user.contact.phone_number")
+    assert phone["columns"][0]["column"] == "vault.credential.phone" and phone["columns"][0]["sealed"]
+    assert phone["sites"].keys() == {"de-1", "ru-1"} and phone["since"] == min(phone["sites"].values())
+    assert [duty["rule"] for duty in found["duties"] if duty["standing"] == "unmet"] == []
+    (localisation,) = [duty for duty in found["duties"] if duty["rule"] == "RU-18-5"]
+    assert localisation["standing"] == "met" and "user.contact.phone_number" in localisation["categories"]
+    change = domicile(data, "inventory", "--tables", "examples.clinic.models:METADATA")["change"]
+    assert set(change["new_categories"]) == {"user.device.ip_address", "user.health_and_medical"}
+    words = ("--rule", "RU-18-5", "--reason", "Counsel sees no duty.", "--by", "counsel")
+    said = domicile(data, "inventory", "acknowledge", "user.contact.phone_number", *words)
+    assert domicile(data, "inventory")["acknowledgements"] == [{key: said[key] for key in said if key != "ok"}]
+    for wrong in (("user.contact.fone", *words), ("user.contact.email", "--rule", "RU-0", *words[2:])):
+        assert domicile(data, "inventory", "acknowledge", *wrong, expect=2)["ok"] is False
+
+
 def test_the_audit_names_a_row_that_a_superuser_forced_in(data: Path) -> None:
     import psycopg
 

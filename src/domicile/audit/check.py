@@ -55,7 +55,7 @@ def check_declaration(where: str, path: Path | None = None) -> CheckReport:
 
     Raises InvalidInput, saying what is missing, when there is no such thing to check.
     """
-    metadata = _find(where, path or Path.cwd())
+    metadata = find_metadata(where, path or Path.cwd())
     tables = [table for name, table in sorted(metadata.tables.items()) if name not in ENGINE_TABLES]
     problems = [*_taken_names(metadata), *find_problems(metadata)]
     if not tables:
@@ -71,7 +71,8 @@ def with_engine_tables(metadata: MetaData) -> MetaData:
     return add_engine_tables(copy)
 
 
-def _find(where: str, path: Path) -> MetaData:
+def find_metadata(where: str, path: Path) -> MetaData:
+    """The MetaData at `module:NAME`. Raises InvalidInput, saying what is missing."""
     name, _, attribute = where.partition(":")
     if not name or not attribute:
         raise InvalidInput(f"{where!r} is not of the form module:METADATA, such as clinic.models:METADATA")

@@ -7,7 +7,7 @@ from domicile.cli.output import (
     DataOption,
     JsonOption,
     failures,
-    on_network,
+    look_at_network,
     out,
     print_json,
     settings,
@@ -26,7 +26,7 @@ def rebuild(data: DataOption = None, config: ConfigOption = None, json: JsonOpti
         async def work(domicile: Domicile) -> Rebuilt:
             return await rebuild_directory(domicile.sites, domicile.directory)
 
-        found = on_network(settings(data, config), work)
+        found = look_at_network(settings(data, config), work)
         if json:
             print_json({"ok": True, "homes": found.homes, "claims": found.claims})
         else:
@@ -41,7 +41,7 @@ def status(data: DataOption = None, config: ConfigOption = None, json: JsonOptio
         async def work(domicile: Domicile) -> dict[str, int]:
             return await domicile.directory.sizes()
 
-        found = on_network(settings(data, config), work)
+        found = look_at_network(settings(data, config), work)
         if json:
             print_json({"ok": True, **found})
         else:

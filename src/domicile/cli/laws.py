@@ -14,7 +14,7 @@ from domicile.cli.output import (
     OnOption,
     failures,
     find_member,
-    on_network,
+    look_at_network,
     out,
     parse_day,
     print_json,
@@ -97,7 +97,7 @@ def explain_command(
         async def work(domicile: Domicile) -> Explanation:
             return await explain_member(domicile.door, await find_member(domicile, member), day)
 
-        found = on_network(settings(data, config), work)
+        found = look_at_network(settings(data, config), work)
         if json:
             print_json(_explanation(found))
         else:

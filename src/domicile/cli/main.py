@@ -17,6 +17,7 @@ from domicile.audit.lawfulness import find_unlawful_homes
 from domicile.audit.report import AuditReport
 from domicile.audit.residency import audit as audit_sites
 from domicile.cli.hub import hub_app
+from domicile.cli.inventory import inventory_app
 from domicile.cli.laws import law_app
 from domicile.cli.members import member_app
 from domicile.cli.output import (
@@ -26,7 +27,7 @@ from domicile.cli.output import (
     OnOption,
     err,
     failures,
-    on_network,
+    look_at_network,
     out,
     parse_day,
     print_json,
@@ -61,6 +62,7 @@ app.command(name="relocate")(relocate_command)
 app.add_typer(member_app, name="member")
 app.add_typer(law_app, name="law")
 app.add_typer(hub_app, name="hub")
+app.add_typer(inventory_app, name="inventory")
 app.command()(stats)
 app.command(name="plan")(plan_command)
 
@@ -188,7 +190,7 @@ def audit_command(
             )
             return report
 
-        report = on_network(chosen, check)
+        report = look_at_network(chosen, check)
         if json:
             print_json({"ok": report.ok, **asdict(report)})
         else:

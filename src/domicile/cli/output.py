@@ -57,22 +57,30 @@ def remember_sites(config: Config) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(config: Config) -> AsyncIterator[Domicile]:
-    """The network of a data folder: attached to, if `up` is running, else started for this command alone."""
+async def running(config: Config, *, collects: bool = True) -> AsyncIterator[Domicile]:
+    """The network of a data folder: attached to, if `up` is running, else started for this command alone.
+
+    `collects=False` is for commands that store nothing of a member: they work also while a start is refused.
+    """
     if config.hub.dsn is None and not (config.data / REMEMBERED).exists():
         raise Misconfigured(f"{config.data} holds no network yet; `up` or `seed` makes one")
-    async with open_domicile(config, progress=say) as domicile:
+    async with open_domicile(config, progress=say, collects=collects) as domicile:
         yield domicile
 
 
-def on_network(config: Config, fn: Callable[[Domicile], Awaitable[T]]) -> T:
+def on_network(config: Config, fn: Callable[[Domicile], Awaitable[T]], *, collects: bool = True) -> T:
     """Run `fn` with the network of a data folder."""
 
     async def work() -> T:
-        async with running(config) as domicile:
+        async with running(config, collects=collects) as domicile:
             return await fn(domicile)
 
     return run(work())
+
+
+def look_at_network(config: Config, fn: Callable[[Domicile], Awaitable[T]]) -> T:
+    """`on_network` for a `fn` that stores nothing of a member."""
+    return on_network(config, fn, collects=False)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -10,7 +10,7 @@ from domicile.cli.output import (
     DataOption,
     JsonOption,
     failures,
-    on_network,
+    look_at_network,
     parse_day,
     print_json,
     say,
@@ -51,7 +51,7 @@ def plan_command(
         async def work(domicile: Domicile) -> Plan:
             return await make_plan(network_of(domicile, costs), day, domicile.clock(), tested, say)
 
-        found = on_network(settings(data, config), work)
+        found = look_at_network(settings(data, config), work)
         if json:
             print_json(describe_plan(found))
         else:

@@ -13,7 +13,7 @@ from domicile.cli.output import (
     DataOption,
     JsonOption,
     failures,
-    on_network,
+    look_at_network,
     out,
     parse_day,
     print_json,
@@ -34,7 +34,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The safeguard
 def list_on_file(data: DataOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Every safeguard on file at every site, with the last day on which it counts."""
     with failures(json):
-        papers, today = on_network(settings(data, config), _read)
+        papers, today = look_at_network(settings(data, config), _read)
         if json:
             print_json({"safeguards": [_shown(paper, today) for paper in papers]})
         else:
@@ -50,7 +50,7 @@ def expiring(
 ) -> None:
     """Safeguards that stop counting soon, or did. Exit 1 if there are any, so that cron can tell you."""
     with failures(json):
-        papers, today = on_network(settings(data, config), _read)
+        papers, today = look_at_network(settings(data, config), _read)
         soon = [p for p in papers if p.counts and p.last_day is not None and (p.last_day - today).days <= within]
         if json:
             print_json({"ok": not soon, "safeguards": [_shown(paper, today) for paper in soon]})
@@ -72,7 +72,7 @@ def withdraw(
         async def work(domicile: Domicile) -> list[str]:
             return await _withdraw_everywhere(domicile, name)
 
-        sites = on_network(settings(data, config), work)
+        sites = look_at_network(settings(data, config), work)
         if json:
             print_json({"ok": True, "safeguard": name, "sites": sites})
         else:
@@ -116,7 +116,7 @@ def file_command(
             await file_safeguard(known.app, chosen, paper, document=digest, made_up=made_up, note=note, now=now)
             return chosen
 
-        chosen = on_network(settings(data, config), work)
+        chosen = look_at_network(settings(data, config), work)
         if json:
             print_json({"ok": True, "safeguard": chosen, "document": digest or None})
         else:
@@ -134,7 +134,7 @@ def verify(
     """Whether this paper is the one whose digest is on file. Exit 1 if not."""
     with failures(json):
         digest = _digest(document)
-        papers, _ = on_network(settings(data, config), _read)
+        papers, _ = look_at_network(settings(data, config), _read)
         same = [paper for paper in papers if paper.name == name]
         if not same:
             raise NotFound(f"no safeguard named {name} is on file; `law safeguard list` shows them")

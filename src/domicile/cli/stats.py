@@ -8,7 +8,7 @@ from domicile.cli.output import (
     DataOption,
     JsonOption,
     failures,
-    on_network,
+    look_at_network,
     out,
     print_json,
     print_table,
@@ -42,7 +42,7 @@ def stats(data: DataOption = None, config: ConfigOption = None, json: JsonOption
                 domicile.sites, domicile.law, domicile.operator.facts, domicile.clock(), chosen.stats_floor
             )
 
-        found = on_network(chosen, work)
+        found = look_at_network(chosen, work)
         if json:
             print_json(_document(found))
         else:

@@ -102,7 +102,7 @@ def _findings(person: Person, candidate: Country, on: LawOn, operator: Operator 
     held = on.held(person.claims)
     for place, hold in held.holds.items():
         articles = (a for a in bound(place, Residency, operator, on, person.since) if a.covers(hold))
-        found.extend(_judge(article, candidate, operator, on) for article in articles)
+        found.extend(judge_home(article, candidate, operator, on) for article in articles)
     spoken = {finding.jurisdiction for finding in found}
     for country in held.countries:
         group = on.group(country)
@@ -113,7 +113,8 @@ def _findings(person: Person, candidate: Country, on: LawOn, operator: Operator 
     return found or [silence(NO_CLAIM, candidate, "No law in the packs claims this person by what is known.")]
 
 
-def _judge(article: Compiled, candidate: Country, operator: Operator | None, on: LawOn) -> Finding:
+def judge_home(article: Compiled, candidate: Country, operator: Operator | None, on: LawOn) -> Finding:
+    """What one rule on residency says of a home in `candidate`, for somebody whom it protects."""
     rule = article.rule
     assert isinstance(rule, Residency)
     inside = (not rule.homes or on.within(candidate, rule.homes)) and not on.within(candidate, rule.homes_not)

@@ -1,4 +1,4 @@
-"""The PostgreSQL servers of one installation, ours or the operator's, with their roles and tables made."""
+"""The PostgreSQL servers of one installation, ours or the operator's, with their roles and databases made."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,26 +14,18 @@ from domicile.placement.sites import (
     prepare_server,
 )
 
-Upgrade = Callable[[str, str, str], None]
-"""(name, `site` or `hub`, the owner's connection string): bring a database to this version's tables."""
-
 
 async def open_servers(
     config: Config,
     stack: AsyncExitStack,
-    upgrade: Upgrade,
     *,
     exclusive: bool,
     progress: Callable[[str], None] | None,
 ) -> tuple[Embedded | None, dict[str, Credentials]]:
     """Credentials for every site and the hub, by name. What is started is stopped when `stack` closes."""
     if config.hub.dsn:
-        embedded, credentials = None, await _configured(config)
-    else:
-        embedded, credentials = await _embedded(config, stack, exclusive, progress)
-    for name, credential in credentials.items():
-        await asyncio.to_thread(upgrade, name, "hub" if name == "hub" else "site", credential.owner)
-    return embedded, credentials
+        return None, await _configured(config)
+    return await _embedded(config, stack, exclusive, progress)
 
 
 async def _configured(config: Config) -> dict[str, Credentials]:

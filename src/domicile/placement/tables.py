@@ -203,6 +203,28 @@ def _kept_by_the_site(metadata: MetaData) -> None:
         comment="the batches in which this site is source or target, and which coordinator it obeys",
     )
     Table(
+        "collected",
+        metadata,
+        Column("category", String(80), primary_key=True),
+        Column("table_name", String(130), primary_key=True),
+        Column("column_name", String(63), primary_key=True),
+        Column("first_on", Date, primary_key=True),
+        Column("until", Date),
+        info=local(),
+        comment="which personal columns this site collects, since when: the inventory; about nobody",
+    )
+    Table(
+        "acknowledgement",
+        metadata,
+        Column("category", String(80), primary_key=True),
+        Column("rule", String(64), primary_key=True),
+        Column("acknowledged_on", Date, primary_key=True),
+        Column("reason", Text, nullable=False),
+        Column("role", String(80), nullable=False),
+        info=local(),
+        comment="unmet duties that the operator took upon themselves when a category was first collected, and why",
+    )
+    Table(
         "setting",
         metadata,
         Column("key", String(64), primary_key=True),

@@ -389,6 +389,22 @@ CREATE TABLE relocation (
 	began_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	PRIMARY KEY (batch_id, role)
 );
+CREATE TABLE collected (
+	category VARCHAR(80) NOT NULL, 
+	table_name VARCHAR(130) NOT NULL, 
+	column_name VARCHAR(63) NOT NULL, 
+	first_on DATE NOT NULL, 
+	until DATE, 
+	PRIMARY KEY (category, table_name, column_name, first_on)
+);
+CREATE TABLE acknowledgement (
+	category VARCHAR(80) NOT NULL, 
+	rule VARCHAR(64) NOT NULL, 
+	acknowledged_on DATE NOT NULL, 
+	reason TEXT NOT NULL, 
+	role VARCHAR(80) NOT NULL, 
+	PRIMARY KEY (category, rule, acknowledged_on)
+);
 CREATE TABLE setting (
 	key VARCHAR(64) NOT NULL, 
 	value TEXT NOT NULL, 
@@ -432,6 +448,8 @@ COMMENT ON TABLE crossing_tally IS 'domicile:site what the border decided, count
 COMMENT ON TABLE activity IS 'domicile:site unique users of a day: sketches under a key kept outside PostgreSQL, pseudonymous personal data';
 COMMENT ON TABLE changed IS 'domicile:site keys of rows that changed while their owner is copied, see the fence';
 COMMENT ON TABLE relocation IS 'domicile:site the batches in which this site is source or target, and which coordinator it obeys';
+COMMENT ON TABLE collected IS 'domicile:site which personal columns this site collects, since when: the inventory; about nobody';
+COMMENT ON TABLE acknowledgement IS 'domicile:site unmet duties that the operator took upon themselves when a category was first collected, and why';
 COMMENT ON TABLE setting IS 'domicile:site';
 
 CREATE FUNCTION domicile.fence_vault_data_key() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
@@ -1461,7 +1479,7 @@ CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challeng
 CREATE FUNCTION vault.read_some_challenge_contact(owners bigint[], keys bigint[]) RETURNS SETOF vault.challenge_contact
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.challenge_contact t ON t.member_id = a.o AND t.challenge_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, changed, relocation, setting; END $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, changed, relocation, collected, acknowledgement, setting; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -1505,6 +1523,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON crossing_tally TO domicile_app, domicile
 GRANT SELECT, INSERT, UPDATE, DELETE ON activity TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON changed TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON relocation TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON collected TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON acknowledgement TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON setting TO domicile_app, domicile_import;
 GRANT SELECT (member_id) ON vault.data_key TO domicile_audit;
 GRANT SELECT ON name_claim TO domicile_audit;
@@ -1543,4 +1563,6 @@ GRANT SELECT ON crossing_tally TO domicile_audit;
 GRANT SELECT ON activity TO domicile_audit;
 GRANT SELECT ON changed TO domicile_audit;
 GRANT SELECT ON relocation TO domicile_audit;
+GRANT SELECT ON collected TO domicile_audit;
+GRANT SELECT ON acknowledgement TO domicile_audit;
 GRANT SELECT ON setting TO domicile_audit;

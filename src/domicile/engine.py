@@ -1,0 +1,166 @@
+"""The engine, opened: sites and hub with their tables, the law, and whether what the tables declare may be collected.
+
+It knows no social network: `wiring` builds one on it, and so can somebody else's app, with tables of its own.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import MetaData
+
+from domicile.border.collection import Collecting
+from domicile.border.meter import Meter
+from domicile.border.operator import OperatorNow, state_operator
+from domicile.config import Config
+from domicile.database import Database
+from domicile.errors import DomicileError, Misconfigured
+from domicile.ids import SiteName
+from domicile.law.compiled import Law
+from domicile.law.library import load_packs, load_policy
+from domicile.law.policy import Policy
+from domicile.placement.directory import Directory
+from domicile.placement.embedded import Embedded
+from domicile.placement.inventory import take_inventory
+from domicile.placement.ownership import Ownership, load_ownership
+from domicile.placement.routing import Clock, Router
+from domicile.placement.sealing import load_secret
+from domicile.placement.servers import open_servers
+from domicile.placement.sites import Credentials, Site, check_server, make_site
+from domicile.relocation.agent import SiteAgent
+from domicile.relocation.coordinator import Coordinator
+from domicile.relocation.journal import Journal
+from domicile.transport.exchange import Exchange
+
+Upgrade = Callable[[str, str, str], None]
+"""(name, `site` or `hub`, the owner's connection string): bring a database to this version's tables."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The parts that every app on the engine has."""
+
+    config: Config
+    ownership: Ownership
+    sites: dict[SiteName, Site]
+    hub: Database
+    directory: Directory
+    router: Router
+    exchange: Exchange
+    journal: Journal
+    coordinator: Coordinator
+    law: Law
+    policy: Policy
+    meter: Meter
+    operator: OperatorNow
+    collecting: Collecting
+    clock: Clock
+    embedded: Embedded | None
+
+
+@contextlib.asynccontextmanager
+async def open_engine(
+    config: Config,
+    metadata: MetaData,
+    upgrade: Upgrade,
+    clock: Clock,
+    *,
+    exclusive: bool = False,
+    progress: Callable[[str], None] | None = None,
+    law: Law | None = None,
+    policy: Policy | None = None,
+    proofs: Collection[str] = (),
+    collects: bool = True,
+) -> AsyncIterator[Engine]:
+    """Open the sites and the hub for an app with these tables.
+
+    A start that would collect a category under a duty that is not met raises Misconfigured, before the tables change
+    where the old ones can tell. `collects=False` opens for looking and for repair: the app stores nothing new.
+    """
+    ownership = load_ownership(metadata)
+    async with contextlib.AsyncExitStack() as stack:
+        embedded, credentials = await open_servers(config, stack, exclusive=exclusive, progress=progress)
+        engine = _assemble(config, ownership, credentials, embedded, law, policy, proofs, clock)
+        await _open_pools(engine, stack)
+        refused, asked = await _ask_before(engine)
+        if refused and collects:
+            raise refused
+        if not refused:  # while it is refused, the tables stay as the version before left them
+            await _upgrade(credentials, upgrade)
+        if embedded is None:
+            for name, site in engine.sites.items():
+                await check_server(name, site.app)
+        if collects:
+            if not asked:
+                await engine.collecting.check()
+            await engine.collecting.record()
+        await engine.operator.refresh()
+        yield engine
+
+
+def _assemble(
+    config: Config,
+    ownership: Ownership,
+    credentials: dict[str, Credentials],
+    embedded: Embedded | None,
+    law: Law | None,
+    policy: Policy | None,
+    proofs: Collection[str],
+    clock: Clock,
+) -> Engine:
+    law = law or load_packs(config.packs)
+    policy = policy or load_policy(None if config.policy == "default" else Path(config.policy))
+    sites = {name: make_site(config, name, credentials[name]) for name in config.site_names}
+    hub = Database("hub", credentials["hub"].app, size=12)
+    directory = Directory(hub, config.hub.lookups_per_minute)
+    exchange, journal = Exchange(), Journal(hub, clock)
+    for site in sites.values():
+        SiteAgent(site, ownership, journal, directory).open(exchange)
+    meter = Meter(sites, law, load_secret(config.data / "secrets" / "activity.key"), clock)
+    operator = OperatorNow(state_operator(config.operator, policy.name, ownership), law, sites, meter, clock)
+    return Engine(
+        config=config,
+        ownership=ownership,
+        sites=sites,
+        hub=hub,
+        directory=directory,
+        router=Router(sites, directory, clock),
+        exchange=exchange,
+        journal=journal,
+        coordinator=Coordinator(journal, exchange),
+        law=law,
+        policy=policy,
+        meter=meter,
+        operator=operator,
+        collecting=Collecting(sites, take_inventory(ownership), law, policy, operator, clock, proofs),
+        clock=clock,
+        embedded=embedded,
+    )
+
+
+async def _open_pools(engine: Engine, stack: AsyncExitStack) -> None:
+    for site in engine.sites.values():
+        await site.open()
+        stack.push_async_callback(site.close)
+    await engine.hub.open()
+    stack.push_async_callback(engine.hub.close)
+
+
+async def _upgrade(credentials: dict[str, Credentials], upgrade: Upgrade) -> None:
+    for name, credential in credentials.items():
+        await asyncio.to_thread(upgrade, name, "hub" if name == "hub" else "site", credential.owner)
+
+
+async def _ask_before(engine: Engine) -> tuple[Misconfigured | None, bool]:
+    """The refusal to collect, if there is one, and whether the tables as they still are could be asked at all."""
+    try:
+        await engine.collecting.check()
+    except Misconfigured as refusal:
+        kept = "  Nothing was changed: the tables are as they were, and the version that collects less still starts."
+        return Misconfigured(f"{refusal.detail}\n{kept}"), True
+    except DomicileError:  # they lack a table or a column that this version asks for
+        return None, False
+    return None, True
