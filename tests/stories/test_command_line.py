@@ -59,12 +59,21 @@ def test_a_member_is_added_found_and_given_a_token(data: Path) -> None:
         "owner",
     )
     assert (added["home"], added["country"]) == ("de-1", "DE")  # any site of the bloc satisfies the bloc
-    assert domicile(data, "member", "show", "@oskar_t") == added
+    assert added.items() <= domicile(data, "member", "show", "@oskar_t").items()
     where = domicile(data, "member", "where", added["id"])
     assert where["rows"]["account"] == 1 and where["astray"] == []
     assert domicile(data, "member", "check", "oskar_t")["ok"]
     assert domicile(data, "member", "token", "oskar_t")["access_token"].startswith(f"{added['id']}.")
     assert domicile(data, "member", "password", "oskar_t", "--password", "another long one")["ok"]
+
+
+def test_a_check_at_the_operators_desk_is_written_down(data: Path) -> None:
+    answer = domicile(data, "member", "verify", "oskar_t", "--method", "id_number")
+    assert (answer["verified"], answer["unmet"]) == (["id_number"], [])
+    shown = domicile(data, "member", "show", "oskar_t")
+    assert (shown["verified"], shown["unverified_for"], shown["proposals"]) == (["id_number"], [], [])
+    assert domicile(data, "member", "proposals", "--all") == {"proposals": []}
+    assert "a method is written" in domicile(data, "member", "verify", "oskar_t", "--method", "ID!", expect=2)["error"]
 
 
 def test_what_is_wrong_is_said_and_nothing_is_changed(data: Path) -> None:

@@ -12,6 +12,7 @@ from domicile.network.forms import SignUp
 from domicile.network.posts import Draft
 from domicile.network.standing import Unverified
 from domicile.running import Domicile
+from moving import move_by_hand
 from network_at import MakeMember
 from page_browser import Browser
 
@@ -107,6 +108,21 @@ async def test_there_is_one_open_proposal_and_going_back_ends_it(domicile: Domic
     assert [proposal.state for proposal in await proposals_of(domicile, wanderer)] == ["open", "superseded"]
     assert await domicile.declarations.correct(wanderer, "US") is None
     assert {proposal.state for proposal in await proposals_of(domicile, wanderer)} == {"superseded"}
+
+
+async def test_a_proposal_is_done_when_the_member_has_arrived(domicile: Domicile, member: MakeMember) -> None:
+    mover = await member("DE")
+    proposal = await domicile.declarations.correct(mover, "US")
+    assert proposal is not None
+    await move_by_hand(domicile, mover, proposal.target)
+    assert [kept.state for kept in await proposals_of(domicile, mover)] == ["done"]
+    arrived = await domicile.declarations.at_site(proposal.target, ["done"])
+    assert mover in {kept.member for kept in arrived}
+    with pytest.raises(NotFound):
+        await domicile.declarations.decline(mover, proposal.id)
+    back = await domicile.declarations.correct(mover, "DE")
+    assert back is not None and back.target == "de-1"
+    assert [kept.state for kept in await proposals_of(domicile, mover)] == ["open", "done"]
 
 
 async def test_nobody_declines_for_another_and_a_wrong_country_changes_nothing(

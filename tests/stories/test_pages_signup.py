@@ -103,6 +103,12 @@ async def test_a_date_of_birth_is_asked_from_the_laws_first_day_on(browser: Brow
     assert "date_of_birth" in (await browser.get("/signup?country=DE")).text
 
 
+async def test_what_nobody_here_can_prove_is_told_before_anything_is_typed(browser: Browser) -> None:
+    page = await browser.get("/signup?country=BR")
+    assert "nobody here can take it yet" in page.text and "ECA Digital" in page.text
+    assert 'name="username"' not in page.text
+
+
 async def stored(domicile: Domicile) -> list[int]:
     """How many members each site holds, and names the hub."""
     counts = [(await site.app.run("SELECT count(*) AS n FROM resident"))[0].n for site in domicile.sites.values()]

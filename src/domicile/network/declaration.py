@@ -27,8 +27,11 @@ from domicile.placement.routing import Router, SiteReader, SiteWriter
 ProposalState = Literal["open", "declined", "superseded", "done"]
 
 _COLUMNS = "member_id, proposal_id, source, target, lawful, reason, rules, state, made_at, closed_at"
-_OF_MEMBER = f"SELECT {_COLUMNS} FROM proposal WHERE member_id = %s ORDER BY proposal_id DESC"
-_OF_SITE = f"SELECT {_COLUMNS} FROM proposal WHERE state = ANY (%s) ORDER BY proposal_id DESC"
+# A relocation moves this row too and knows nothing of it: where the member has arrived, the proposal is done.
+_STATE = "CASE WHEN state = 'open' AND target = %(here)s THEN 'done' ELSE state END"
+_SHOWN = f"SELECT {_COLUMNS.replace('state', f'{_STATE} AS state')} FROM proposal"
+_OF_MEMBER = f"{_SHOWN} WHERE member_id = %(member)s ORDER BY proposal_id DESC"
+_OF_SITE = f"{_SHOWN} WHERE {_STATE} = ANY (%(states)s) ORDER BY proposal_id DESC"
 _PROPOSE = f"INSERT INTO proposal ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, 'open', %s, NULL)"
 
 
@@ -67,7 +70,8 @@ class Declarations:
 
         async def read(reader: SiteReader) -> tuple[Declaration, list[Proposal]]:
             person = await find_legal_facts(reader, member)
-            return _declared(person), [_proposal(row) for row in await reader.fetch(_OF_MEMBER, (member,))]
+            rows = await reader.fetch(_OF_MEMBER, {"member": member, "here": reader.site.name})
+            return _declared(person), [_proposal(row) for row in rows]
 
         return await self.router.read(member, read)
 
@@ -100,7 +104,8 @@ class Declarations:
 
     async def at_site(self, name: SiteName, states: Sequence[ProposalState] = ("open",)) -> list[Proposal]:
         """The proposals to members at home at a site, for its operator."""
-        return [_proposal(row) for row in await self.router.sites[name].app.run(_OF_SITE, (list(states),))]
+        rows = await self.router.sites[name].app.run(_OF_SITE, {"states": list(states), "here": name})
+        return [_proposal(row) for row in rows]
 
     def choose(self, person: Person, home: Country) -> HomeDecision:
         """Where the person may live today, and where they had best; of homes that are as good, the one they have."""
@@ -119,7 +124,7 @@ class Declarations:
         target = next(name for name in self.router.sites if country_of_site(name) == found.proposed)
         decisions, lawful = dict(found.decisions), home in found.homes
         deciding = decisions[home if not lawful else found.proposed]
-        standing = await writer.one(f"{_OF_MEMBER} LIMIT 1", (member,))
+        standing = await writer.one(f"{_OF_MEMBER} LIMIT 1", {"member": member, "here": writer.site.name})
         if standing and (standing.state, standing.target, standing.lawful) == ("open", target, lawful):
             return _proposal(standing)
         await _close(writer, "superseded")
@@ -139,10 +144,17 @@ async def _replace_claims(writer: SiteWriter, replaced: Sequence[Basis], claims:
 
 
 async def _close(writer: SiteWriter, state: ProposalState, number: int | None = None) -> int:
+    """End what is open, or one of it; what has come true meanwhile is written down as done."""
+    here = {"member": writer.member, "here": writer.site.name, "now": writer.now}
+    await writer.execute(
+        "UPDATE proposal SET state = 'done', closed_at = %(now)s"
+        " WHERE member_id = %(member)s AND state = 'open' AND target = %(here)s",
+        here,
+    )
     return await writer.execute(
-        "UPDATE proposal SET state = %s, closed_at = %s WHERE member_id = %s AND state = 'open'"
-        " AND (%s::bigint IS NULL OR proposal_id = %s)",
-        (state, writer.now, writer.member, number, number),
+        "UPDATE proposal SET state = %(state)s, closed_at = %(now)s WHERE member_id = %(member)s AND state = 'open'"
+        " AND (%(number)s::bigint IS NULL OR proposal_id = %(number)s)",
+        here | {"state": state, "number": number},
     )
 
 

@@ -34,7 +34,7 @@ _OF_MEMBER = f"SELECT {LEGAL_FACTS} FROM account a WHERE a.member_id = %(member)
 class Unverified(NotPermitted):
     """A law asks this member to prove something first. Only they are told which (rule 13)."""
 
-    default_safe = "A law asks you to verify who you are before you do this"
+    default_safe = "A law asks you to verify before you do this"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Standing:
     def _explain(self, unmet: list[Proving]) -> str:
         laws = "; ".join(dict.fromkeys(_name_law(proving.citation) for proving in unmet))
         return (
-            f"Before you post, answer, share or send messages, a law asks you to verify who you are: {laws}."
+            f"A law asks you to verify before you post, answer, share or send messages: {laws}."
             f" You can go on reading. Verify at {self.url}{VERIFY_PATH}"
         )
 

@@ -15,10 +15,12 @@ from domicile.ids import Country, country_of_site
 from domicile.law.explain import Compellable, who_can_compel
 from domicile.law.facts import Person
 from domicile.law.signup import ConsentAsked, SignupDecision, decide_signup
+from domicile.law.standing import Proving
 from domicile.network.forms import WORDING, SignUp
 from domicile.network.joining import TOO_YOUNG
 from domicile.network.members import Placement
 from domicile.network.names import refuse
+from domicile.network.verification import locks
 from domicile.running import Domicile
 from domicile.web.limits import address_of, country_of_address
 from domicile.web.site.page import AnyRequest, Fields, Form, Page, count, open_page, redirect
@@ -30,13 +32,14 @@ from domicile.web.site.words import countries, known_country, reader_locale
 class Terms:
     """What joining from a country means: where the data will live, who could compel what, what is asked and why.
 
-    `known`: there is a law pack for the country.
+    `known`: there is a law pack for the country. `unprovable`: what a law wants proved first, and nobody here can take.
     """
 
     country: Country
     known: bool
     placement: Placement
     decision: SignupDecision
+    unprovable: tuple[Proving, ...]
     compellable: tuple[Compellable, ...]
 
     @property
@@ -66,7 +69,8 @@ def find_terms(domicile: Domicile, country: Country) -> Terms:
     place = country_of_site(placement.site)
     on = domicile.law.on(domicile.clock().date())
     decision = decide_signup(Person(placement.claims), place, on, domicile.policy, domicile.operator.facts)
-    return Terms(country, bool(on.group(country)), placement, decision, who_can_compel(place, domicile.law))
+    unprovable = tuple(p for p in decision.proving if locks(p) and not domicile.verifications.can_prove(p))
+    return Terms(country, bool(on.group(country)), placement, decision, unprovable, who_can_compel(place, domicile.law))
 
 
 @get("/signup", include_in_schema=False)
