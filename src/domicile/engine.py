@@ -32,6 +32,7 @@ from domicile.placement.servers import open_servers
 from domicile.placement.sites import Credentials, Site, check_server, make_site
 from domicile.relocation.agent import SiteAgent
 from domicile.relocation.coordinator import Coordinator
+from domicile.relocation.erasure import Erasure
 from domicile.relocation.journal import Journal
 from domicile.transport.exchange import Exchange
 
@@ -52,6 +53,7 @@ class Engine:
     exchange: Exchange
     journal: Journal
     coordinator: Coordinator
+    erasure: Erasure
     law: Law
     policy: Policy
     meter: Meter
@@ -116,7 +118,7 @@ def _assemble(
     sites = {name: make_site(config, name, credentials[name]) for name in config.site_names}
     hub = Database("hub", credentials["hub"].app, size=12)
     directory = Directory(hub, config.hub.lookups_per_minute)
-    exchange, journal = Exchange(), Journal(hub, clock)
+    router, exchange, journal = Router(sites, directory, clock), Exchange(), Journal(hub, clock)
     for site in sites.values():
         SiteAgent(site, ownership, journal, directory).open(exchange)
     meter = Meter(sites, law, load_secret(config.data / "secrets" / "activity.key"), clock)
@@ -127,10 +129,11 @@ def _assemble(
         sites=sites,
         hub=hub,
         directory=directory,
-        router=Router(sites, directory, clock),
+        router=router,
         exchange=exchange,
         journal=journal,
         coordinator=Coordinator(journal, exchange),
+        erasure=Erasure(router, directory, ownership, clock),
         law=law,
         policy=policy,
         meter=meter,

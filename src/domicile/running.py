@@ -80,5 +80,6 @@ class Domicile(Engine):
             try:
                 await quarantine_stale(site, self.directory)
                 await self.members.repair_sign_ups(name)
+                await self.erasure.resume(name)
             except Unavailable as error:
                 log.warning("not checked against the hub before serving", site=name, detail=error.detail)

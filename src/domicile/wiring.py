@@ -19,6 +19,7 @@ from domicile.network.access import Access
 from domicile.network.confirmation import Confirmation, Post
 from domicile.network.declaration import Declarations
 from domicile.network.follows import Follows
+from domicile.network.forgetting import forget_members
 from domicile.network.media import FILE, Media
 from domicile.network.members import Members
 from domicile.network.notifications import Notifications
@@ -68,6 +69,7 @@ async def open_domicile(
 def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
     config, clock, router, exchange = engine.config, engine.clock, engine.router, engine.exchange
     law, policy = engine.law, engine.policy
+    router.forget = forget_members
     door = Door(router, exchange, law, policy, engine.operator, clock)
     deliverer = Deliverer(router, door, exchange)
     standing = Standing(law, policy, engine.operator, clock, config.url)

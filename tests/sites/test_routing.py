@@ -162,7 +162,7 @@ async def test_a_site_that_another_process_serves_is_named(domicile: Domicile, m
     with pytest.raises(Misdirected) as refused:
         await domicile.router.read(german, lambda r: posts_of(r, german))
     assert refused.value.address == "fr-1"
-    domicile.router.forget(german)
+    domicile.router.forget_route(german)
 
 
 async def test_while_the_hub_is_down_members_read_and_write_by_the_sites_own_routes(
@@ -174,7 +174,7 @@ async def test_while_the_hub_is_down_members_read_and_write_by_the_sites_own_rou
     await domicile.timelines.home(german, make_bounds(20))
     async with hub_down(domicile):
         for someone in (german, american):
-            domicile.router.forget(someone)
+            domicile.router.forget_route(someone)
         page = await domicile.timelines.home(german, make_bounds(20))
         assert [item.id for item in page.items] == [post.id]
         assert (await domicile.posts.write(german, Draft(text="still here"))).author == german

@@ -1,7 +1,9 @@
 """`domicile member ...`"""
 
+import contextlib
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from domicile.cli.output import (
@@ -16,11 +18,12 @@ from domicile.cli.output import (
     print_table,
     settings,
 )
-from domicile.errors import InvalidInput
-from domicile.ids import MemberId, country_of_site
+from domicile.errors import InvalidInput, NotFound
+from domicile.ids import MemberId, country_of_site, parse_member_id
 from domicile.network.declaration import Proposal, ProposalState
 from domicile.network.forms import SignUp
 from domicile.placement.whereabouts import Whereabouts, find_whereabouts
+from domicile.relocation.erasure import Receipt
 from domicile.running import Domicile
 
 member_app = typer.Typer(help="Members: add, find, look where their data is, hand out a token.", no_args_is_help=True)
@@ -55,6 +58,40 @@ def add(
             return await _whereabouts(domicile, await domicile.members.sign_up(form))
 
         _show(on_network(settings(data, config), work), json)
+
+
+@member_app.command()
+def erase(
+    member: MemberArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: it cannot be undone.")] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Erase a member everywhere; again: the receipt as it stands. Exit 1 while a site has not heard of it yet."""
+    with failures(json):
+        if not yes and not json:
+            typer.confirm(f"Erase {member} for ever, at every site?", abort=True)
+
+        async def work(domicile: Domicile) -> Receipt:
+            number = parse_member_id(member)
+            if number is not None:
+                with contextlib.suppress(NotFound):
+                    return await domicile.erasure.receipt(number)
+            return await domicile.erasure.erase(await find_member(domicile, member))
+
+        receipt = on_network(settings(data, config), work)
+        if json:
+            print_json({"ok": not receipt.open, **msgspec.structs.asdict(receipt), "member": str(receipt.member)})
+        else:
+            out.print(f"{receipt.member}: erased at {receipt.home}, {receipt.rows} rows and {receipt.files} files")
+            out.print(f"Forgotten at {', '.join(receipt.done) or 'no other site yet'}", highlight=False)
+            if receipt.open:
+                out.print(
+                    f"[yellow]Not yet heard at {', '.join(receipt.open)}[/]; run this again to see", highlight=False
+                )
+        if receipt.open:
+            raise typer.Exit(1)
 
 
 @member_app.command()

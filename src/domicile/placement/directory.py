@@ -156,7 +156,7 @@ class Directory:
         await self.database.run("DELETE FROM interest WHERE site = %s AND member_id = ANY (%s)", (site, list(members)))
 
     async def feed_after(self, site: SiteName, number: int, limit: int = 1000) -> tuple[list[FeedEntry], int]:
-        """Changes after `number` of members that `site` serves or cares for, and up to which number that is all."""
+        """Changes after `number` of members that `site` serves or cares for, and every erasure; up to which number."""
         async with self.database.snapshot() as hub:
             head = await hub.send(
                 "SELECT coalesce(max(number), %s) FROM"
@@ -166,6 +166,7 @@ class Directory:
             entries = await hub.send(
                 "SELECT number, member_id, site, epoch FROM"
                 " (SELECT * FROM feed WHERE number > %(after)s ORDER BY number LIMIT %(limit)s) f WHERE site = %(site)s"
+                " OR site IS NULL"
                 " OR EXISTS (SELECT FROM interest i WHERE i.site = %(site)s AND i.member_id = f.member_id)"
                 " ORDER BY number",
                 {"after": number, "limit": limit, "site": site},
@@ -197,16 +198,15 @@ class Directory:
             raise Conflict("the directory holds another home or epoch for this member")
         return _home(rows[0])
 
-    async def release(self, member: MemberId) -> None:
-        """Forget an erased member: home and claims. Only their home asks for this, after its own rows are gone."""
+    async def release(self, member: MemberId) -> int:
+        """Forget an erased member: home and claims. Only their home asks for this, after its own rows are gone.
+
+        Every site hears of it by the feed; returns the number of the entry after which a site has.
+        """
         async with self.database.transaction() as hub:
             await hub.execute("DELETE FROM claim WHERE member_id = %s", (member,))
-            # Sites that hold a route to the member must still hear of the erasure; then they lose their interest.
-            await hub.execute(
-                "INSERT INTO interest SELECT site, member_id FROM home WHERE member_id = %s ON CONFLICT DO NOTHING",
-                (member,),
-            )
             await hub.execute("DELETE FROM home WHERE member_id = %s", (member,))
+            return int(await hub.value("SELECT number FROM feed_head"))
 
     async def add_app(self, client_id: str, registration: bytes) -> None:
         """An app registration is a network row: about nobody, and the same at every site."""

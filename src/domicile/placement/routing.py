@@ -25,6 +25,14 @@ T = TypeVar("T")
 Clock = Callable[[], datetime]
 
 
+Forget = Callable[[Session, Sequence[MemberId]], Awaitable[None]]
+"""Removes what refers to erased members at a site, in the transaction in which the site hears of the erasure."""
+
+
+async def _forget_nothing(session: Session, erased: Sequence[MemberId]) -> None:
+    """For an app whose tables refer to nobody across sites."""
+
+
 class SiteReader:
     """Reads at one site, in one snapshot. Made only by this module."""
 
@@ -112,6 +120,7 @@ class Router:
         self.sites = sites
         self.directory = directory
         self.clock = clock
+        self.forget: Forget = _forget_nothing
         self._hints: dict[MemberId, Home] = {}
 
     async def home_of(self, member: MemberId, *, ask_hub: bool = False) -> Home:
@@ -232,13 +241,15 @@ class Router:
         async with site.app.transaction() as session:
             for entry in entries:
                 await _apply(session, entry)
+            if erased := [entry.member for entry in entries if entry.home is None]:
+                await self.forget(session, erased)
             await session.execute(
                 "INSERT INTO feed_position VALUES ('home', %s) ON CONFLICT (feed) DO UPDATE SET entry = EXCLUDED.entry",
                 (up_to,),
             )
         for entry in entries:
             self._hints.pop(entry.member, None)
-        if erased := [entry.member for entry in entries if entry.home is None]:
+        if erased:
             await self.directory.lose_interest(name, erased)
         return len(entries)
 
@@ -253,7 +264,8 @@ class Router:
             self._remember(member, home)
         return homes
 
-    def forget(self, member: MemberId) -> None:
+    def forget_route(self, member: MemberId) -> None:
+        """Ask the hub the next time."""
         self._hints.pop(member, None)
 
     async def _at_home(self, member: MemberId, attempt: Callable[[Home], Awaitable[T]]) -> T:
@@ -262,13 +274,13 @@ class Router:
             return await attempt(home)
         except NotResident:
             # Stale, or a move is under way. Only the hub knows; whoever still is refused there is told to wait.
-            self.forget(member)
+            self.forget_route(member)
         for pause_s in _PAUSES_S:
             await asyncio.sleep(pause_s)
             home = await self.home_of(member, ask_hub=True)
             with contextlib.suppress(NotResident):
                 return await attempt(home)
-            self.forget(member)
+            self.forget_route(member)
         raise NotResident("a member is at home nowhere that answers; a move or a repair is under way")
 
     async def _homes_by_copies(self, members: set[MemberId]) -> dict[MemberId, Home]:

@@ -190,6 +190,18 @@ def _kept_by_the_site(metadata: MetaData) -> None:
         comment="keys of rows that changed while their owner is copied, see the fence",
     )
     Table(
+        "erasure",
+        metadata,
+        Column("member_id", BigInteger, primary_key=True, autoincrement=False, info=_PSEUDONYM),
+        Column("state", String(8), nullable=False),
+        moment("erased_at"),
+        number("rows_erased"),
+        Column("files", Integer, nullable=False, server_default="0"),
+        number("entry", null=True),
+        info=local(retention="as the receipt of the erasure, by its opaque id alone"),
+        comment="members erased here, and the hub's entry after which every site has heard of it",
+    )
+    Table(
         "relocation",
         metadata,
         Column("batch_id", BigInteger, primary_key=True, autoincrement=False),

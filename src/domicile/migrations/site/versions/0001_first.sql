@@ -379,6 +379,15 @@ CREATE TABLE changed (
 	row_key TEXT[] NOT NULL, 
 	PRIMARY KEY (member_id, relation, row_key)
 );
+CREATE TABLE erasure (
+	member_id BIGINT NOT NULL, 
+	state VARCHAR(8) NOT NULL, 
+	erased_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	rows_erased BIGINT NOT NULL, 
+	files INTEGER DEFAULT '0' NOT NULL, 
+	entry BIGINT, 
+	PRIMARY KEY (member_id)
+);
 CREATE TABLE relocation (
 	batch_id BIGINT NOT NULL, 
 	role VARCHAR(8) NOT NULL, 
@@ -447,6 +456,7 @@ COMMENT ON TABLE safeguard IS 'domicile:site standard contracts, notices, certif
 COMMENT ON TABLE crossing_tally IS 'domicile:site what the border decided, counted: no member, no content';
 COMMENT ON TABLE activity IS 'domicile:site unique users of a day: sketches under a key kept outside PostgreSQL, pseudonymous personal data';
 COMMENT ON TABLE changed IS 'domicile:site keys of rows that changed while their owner is copied, see the fence';
+COMMENT ON TABLE erasure IS 'domicile:site members erased here, and the hub''s entry after which every site has heard of it';
 COMMENT ON TABLE relocation IS 'domicile:site the batches in which this site is source or target, and which coordinator it obeys';
 COMMENT ON TABLE collected IS 'domicile:site which personal columns this site collects, since when: the inventory; about nobody';
 COMMENT ON TABLE acknowledgement IS 'domicile:site unmet duties that the operator took upon themselves when a category was first collected, and why';
@@ -1479,7 +1489,7 @@ CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challeng
 CREATE FUNCTION vault.read_some_challenge_contact(owners bigint[], keys bigint[]) RETURNS SETOF vault.challenge_contact
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.challenge_contact t ON t.member_id = a.o AND t.challenge_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, changed, relocation, collected, acknowledgement, setting; END $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -1522,6 +1532,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON safeguard TO domicile_app, domicile_impo
 GRANT SELECT, INSERT, UPDATE, DELETE ON crossing_tally TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON activity TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON changed TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON erasure TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON relocation TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON collected TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON acknowledgement TO domicile_app, domicile_import;
@@ -1562,6 +1573,7 @@ GRANT SELECT ON safeguard TO domicile_audit;
 GRANT SELECT ON crossing_tally TO domicile_audit;
 GRANT SELECT ON activity TO domicile_audit;
 GRANT SELECT ON changed TO domicile_audit;
+GRANT SELECT ON erasure TO domicile_audit;
 GRANT SELECT ON relocation TO domicile_audit;
 GRANT SELECT ON collected TO domicile_audit;
 GRANT SELECT ON acknowledgement TO domicile_audit;

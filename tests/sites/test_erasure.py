@@ -1,0 +1,131 @@
+"""A member is erased: at home at once, at every site when it hears of it, and nobody else's words are touched."""
+
+import pytest
+
+from domicile.errors import Conflict, NotFound
+from domicile.ids import MemberId, SiteName
+from domicile.network.posts import Draft
+from domicile.running import Domicile
+from network_at import MakeMember
+from wire import unreachable
+
+GERMANY, AMERICA = SiteName("de-1"), SiteName("us-1")
+
+
+async def counted(domicile: Domicile, member: MemberId) -> tuple[int, int, int]:
+    query = "SELECT posts, followers, following FROM tally WHERE member_id = %(member)s"
+    row = (await domicile.router.rows(member, query, {"member": member}))[0]
+    return row.posts, row.followers, row.following
+
+
+async def everywhere(domicile: Domicile, member: MemberId) -> dict[str, int]:
+    """In how many rows of which table of which site this member's id stands."""
+    found = {}
+    for name, site in domicile.sites.items():
+        for owned in domicile.ownership.owned:
+            for column in (owned.owner, *(c for c, what in owned.remotes.items() if what == "member")):
+                query = f"SELECT count(*) AS n FROM {owned.name} WHERE {column} = %s"
+                if n := (await site.importer.run(query, (member,)))[0].n:
+                    found[f"{name} {owned.name}.{column}"] = n
+    return found
+
+
+async def test_an_erased_member_is_gone_everywhere_and_others_keep_their_words(
+    domicile: Domicile, member: MakeMember
+) -> None:
+    handle = "soon_forgotten"
+    gone, friend = await member("US", handle=handle, email="gone@example.org"), await member("US")
+    here = await member("DE")
+    post = await domicile.posts.write(gone, Draft(text="words of somebody who leaves"))
+    kept = await domicile.posts.write(friend, Draft(text="an answer", reply_to=post.id))
+    liked = await domicile.posts.write(friend, Draft(text="liked by many"))
+    for follower, followed in ((gone, friend), (friend, gone), (here, gone)):
+        await domicile.follows.follow(follower, followed)
+    await domicile.reactions.react(gone, liked.id, "favourite")
+    await domicile.reactions.react(friend, post.id, "favourite")
+    await domicile.reactions.boost(friend, post.id)
+    await domicile.tick()
+    before = await counted(domicile, friend)
+
+    receipt = await domicile.erasure.erase(gone)
+
+    assert receipt.rows > 5
+    assert set(receipt.done) == set(domicile.sites)
+    assert receipt.open == ()
+    assert set(await everywhere(domicile, gone)) == {"us-1 post.reply_author"}, "a pseudonym that leads nowhere"
+    assert await counted(domicile, friend) == (before[0] - 1, before[1] - 1, before[2] - 1)
+    shown = await domicile.posts.show(liked.id, reader=friend)
+    assert shown.body is not None
+    assert shown.body.favourites == 0
+    assert (await domicile.posts.show(kept.id, reader=friend)).id == kept.id
+    with pytest.raises(NotFound):
+        await domicile.posts.show(post.id, reader=friend)
+    with pytest.raises(NotFound):
+        await domicile.router.home_of(gone, ask_hub=True)
+    assert await member("US", handle=handle, email="gone@example.org"), "the names are free again"
+    assert (await domicile.erasure.receipt(gone)).rows == receipt.rows
+
+
+async def test_a_site_that_is_cut_off_stays_open_on_the_receipt_until_it_has_heard(
+    domicile: Domicile, member: MakeMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, follower = await member("US"), await member("DE")
+    await domicile.follows.follow(follower, gone)
+    await domicile.tick()
+    real = domicile.router.apply_feed
+
+    async def deaf(name: SiteName) -> int:
+        return 0 if name == GERMANY else await real(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(domicile.router, "apply_feed", deaf)
+        receipt = await domicile.erasure.erase(gone)
+        assert receipt.open == (GERMANY,)
+        assert (await counted(domicile, follower))[2] == 1
+    await domicile.tick()
+    assert (await domicile.erasure.receipt(gone)).open == ()
+    assert (await counted(domicile, follower))[2] == 0
+    assert await everywhere(domicile, gone) == {}
+
+
+async def test_an_erasure_that_a_crash_cut_short_is_finished_before_the_site_serves(
+    domicile: Domicile, member: MakeMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = await member("US")
+
+    async def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(domicile.directory, "release", crash)
+        with pytest.raises(KeyboardInterrupt):
+            await domicile.erasure.erase(gone)
+    assert (await domicile.directory.homes([gone])) != {}
+    assert await domicile.erasure.resume(AMERICA) == 1
+    assert await domicile.directory.homes([gone]) == {}
+    assert await domicile.erasure.resume(AMERICA) == 0
+
+
+async def test_nobody_is_erased_in_the_middle_of_a_move(domicile: Domicile, member: MakeMember) -> None:
+    moving = await member("US")
+    refused = []
+
+    async def erase(step: str) -> None:
+        if step in ("source begun", "fenced"):
+            with pytest.raises(Conflict):
+                await domicile.erasure.erase(moving)
+            refused.append(step)
+
+    domicile.coordinator.on_step, usual = erase, domicile.coordinator.on_step
+    try:
+        await domicile.coordinator.relocate([moving], AMERICA, GERMANY, "a test")
+    finally:
+        domicile.coordinator.on_step = usual
+    assert refused == ["source begun", "fenced"]
+    assert (await domicile.erasure.erase(moving)).home == GERMANY
+
+
+async def test_while_a_site_is_unreachable_its_members_keep_working(domicile: Domicile, member: MakeMember) -> None:
+    gone = await member("US")
+    with unreachable(domicile.exchange, "de-1"):
+        assert (await domicile.erasure.erase(gone)).home == AMERICA
