@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from difflib import get_close_matches
 from itertools import pairwise
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from domicile.law.categories import CATEGORIES
 from domicile.law.countries import COUNTRIES
@@ -25,7 +26,7 @@ class Fault:
 
 
 def faults(
-    jurisdiction: str, members: tuple[str, ...], holidays: tuple[str, ...], rules: tuple[AnyRule, ...]
+    jurisdiction: str, members: tuple[str, ...], holidays: tuple[str, ...], zone: str, rules: tuple[AnyRule, ...]
 ) -> Iterator[Fault]:
     """Every fault of the pack as a whole, then rule by rule, then between versions of one rule."""
     yield from _unknown_places(None, "jurisdiction", (jurisdiction,))
@@ -33,6 +34,8 @@ def faults(
     for day in holidays:
         if not _is_month_day(day):
             yield Fault(None, "holidays", f"{day!r} is no day of the year; write month and day, such as 01-07")
+    if not _is_time_zone(zone):
+        yield Fault(None, "time_zone", f"{zone!r} is no time zone; write it like Europe/Berlin (IANA)")
     for number, rule in enumerate(rules):
         yield from _dates(number, rule)
         yield from _commencement(number, rule)
@@ -52,6 +55,14 @@ def _is_month_day(text: str) -> bool:
     try:
         date(2024, int(text[:2]), int(text[3:]))
     except ValueError:
+        return False
+    return True
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
 

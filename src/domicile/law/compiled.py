@@ -18,6 +18,7 @@ from domicile.law.finding import Finding
 from domicile.law.hold import BITS, NONE, Test
 from domicile.law.pack import Pack
 from domicile.law.rule import Answer, Rule
+from domicile.law.workdays import Calendar, calendar_of
 
 REMEMBERED = 1 << 17
 """Entries that a cache holds before it starts anew."""
@@ -121,6 +122,7 @@ class LawOn:
         self.findings: dict[Hashable, Finding] = {}
         self.ready: dict[Hashable, tuple[Ready, ...]] = {}
         self.bound: dict[Hashable, tuple[Compiled, ...]] = {}
+        self._calendars: dict[Country, Calendar] = {}
         self._groups: dict[Country, tuple[Country, ...]] = {}
         self._held: dict[frozenset[Claim], Held] = {}
         self._rules: dict[tuple[Country, type], tuple[Compiled, ...]] = {}
@@ -180,12 +182,15 @@ class LawOn:
 
     def working_day_after(self, jurisdiction: Country, start: date, days: int) -> date:
         """The first day after so many whole working days, by the jurisdiction's own holidays; `start` for none."""
-        holidays = self.packs[jurisdiction].holidays
-        day = start
-        while days:
-            day += timedelta(days=1)
-            days -= day.weekday() < 5 and day.strftime("%m-%d") not in holidays
+        day = self.calendar(jurisdiction).working_day(start, days)
         return day if day == start else day + timedelta(days=1)
+
+    def calendar(self, jurisdiction: Country) -> Calendar:
+        """How the jurisdiction counts days."""
+        found = self._calendars.get(jurisdiction)
+        if found is None:
+            found = self._calendars[jurisdiction] = calendar_of(self.packs[jurisdiction])
+        return found
 
 
 def in_force(rule: Rule, on: date) -> bool:

@@ -4,10 +4,10 @@ import re
 import tomllib
 from datetime import date
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from domicile.errors import Misconfigured
 from domicile.ids import Country
@@ -19,6 +19,7 @@ from domicile.law.lines import block_line, header_lines
 from domicile.law.rule import Ask, Count, Reference, Subject, Text, Threshold
 
 LARGEST_PACK = 1 << 20
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
 class PackError(Misconfigured):
@@ -61,7 +62,8 @@ class Precedent(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One jurisdiction's rules. `claims_by`: by which holds its law claims a person, other claims are no claims.
 
-    `holidays` (MM-DD) are not counted as working days, nor are Saturdays and Sundays.
+    `holidays` (MM-DD) are not counted as working days, nor are the days of the `weekend`. Days begin and end in
+    `time_zone` (IANA).
     """
 
     jurisdiction: Country
@@ -73,9 +75,16 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     claims_by_source: Text
     bloc_members: tuple[Country, ...] = ()
     holidays: tuple[str, ...] = ()
+    weekend: Annotated[tuple[Weekday, ...], Meta(max_length=6)] = ("saturday", "sunday")
+    time_zone: str = "UTC"
     rule: tuple[AnyRule, ...]
     compulsion: tuple[Compulsion, ...] = ()
     precedent: tuple[Precedent, ...] = ()
+
+    @property
+    def days_off(self) -> tuple[int, ...]:
+        """The days of the weekend as `date.weekday` counts them, 0 for Monday."""
+        return tuple(get_args(Weekday).index(day) for day in self.weekend)
 
 
 def parse_pack(content: bytes, file: str) -> Pack:
@@ -96,7 +105,7 @@ def parse_pack(content: bytes, file: str) -> Pack:
     }
     pack: Pack = _convert({**document, "rule": (), "compulsion": (), "precedent": ()}, Pack, file, text, 1)
     pack = msgspec.structs.replace(pack, rule=rules, **others)
-    for fault in faults(pack.jurisdiction, pack.bloc_members, pack.holidays, rules):
+    for fault in faults(pack.jurisdiction, pack.bloc_members, pack.holidays, pack.time_zone, rules):
         raise PackError(file, _line_of(fault, text, headers), fault.sentence)
     return pack
 

@@ -1,13 +1,14 @@
 """The loader refuses a bad pack with the file, the line, and a sentence that helps."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 
 from domicile.law.categories import CATEGORIES
 from domicile.law.library import load_packs, load_policy, load_safeguards
-from domicile.law.pack import LARGEST_PACK, PackError, parse_pack
+from domicile.law.pack import LARGEST_PACK, PackError, Weekday, parse_pack
 
 HEAD = """\
 jurisdiction = "RU"
@@ -97,6 +98,9 @@ BAD = {
     "unknown-home": (changed('homes = ["RU"]', 'homes = ["Russia"]'), 16, "'Russia' is no jurisdiction"),
     "both-homes-and-not": (changed('homes = ["RU"]', 'homes = ["RU"]\nhomes_not = ["US"]'), 17, "not both"),
     "bad-holiday": (changed("claims_by =", 'holidays = ["13-40"]\nclaims_by ='), 6, "no day of the year"),
+    "bad-time-zone": (changed("claims_by =", 'time_zone = "Moscow"\nclaims_by ='), 6, "no time zone"),
+    "bad-weekend": (changed("claims_by =", 'weekend = ["sat"]\nclaims_by ='), 6, "`weekend`"),
+    "no-working-day": (changed("claims_by =", f"weekend = {[*get_args(Weekday)]}\nclaims_by ="), 6, "`weekend`"),
     "overlap": (GOOD + SECOND, 29, "another runs without end"),
     "gap": (ENDED + SECOND, 30, "from 2018-01-02 to 2019-12-31"),
     "versions-of-two-kinds": (ENDED + changed('id = "T"', 'id = "A"', TRANSFER) + CITATION, 28, "of one kind"),
