@@ -36,10 +36,7 @@ def _bound(place: Country, kind: type[Rule], known: Operator, on: LawOn, since: 
         rule = article.rule
         if rule.conditional and not binds(rule, place, known, on.date, since):
             continue
-        unsaid = (rule.owner is not None and known.owner is None) or (
-            (rule.established is not None or rule.unit is not None) and known.established is None
-        )
-        yield article.in_doubt if unsaid else article
+        yield article.in_doubt if _unsaid(rule, known) else article
 
 
 def bound_towards(
@@ -73,11 +70,20 @@ def _begun(waiting: tuple[Compiled, ...], operator: Operator, on: LawOn) -> Iter
             yield article.begun(day)
 
 
+def _unsaid(rule: Rule, operator: Operator) -> bool:
+    """Whether a condition turns on what the operator did not say."""
+    owned = rule.owner is not None or rule.owner_not is not None
+    placed = rule.established is not None or rule.unit is not None
+    return (owned and operator.owner is None) or (placed and operator.established is None)
+
+
 def binds(rule: Rule, place: Country, operator: Operator, today: date, since: date | None = None) -> bool:
     """Whether every condition that the operator answered is met."""
     if rule.designation is not None and f"{place}:{rule.designation}" not in operator.designations:
         return False
     if rule.owner is not None and operator.owner not in (None, rule.owner):
+        return False
+    if rule.owner_not is not None and operator.owner == rule.owner_not:
         return False
     if operator.established is not None:
         if rule.established is not None and (rule.established == "here") != (place in operator.established):

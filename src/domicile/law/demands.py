@@ -105,7 +105,9 @@ def _blocks(person: Person, demand: Demand, operator: Operator, on: LawOn) -> It
         if place in own:
             continue
         for article in bound(place, Blocking, operator, on):
-            if article.covers(hold, place in at_home) and _bars(article, demand, on):
+            here = place in at_home
+            reached = here or _blocking(article).reaches == "claimed"
+            if reached and article.covers(hold, here) and _bars(article, demand, on):
                 yield _judge(article, demand, operator, on)
 
 

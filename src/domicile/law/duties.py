@@ -87,10 +87,12 @@ class Disclosure(Demanded, frozen=True, kw_only=True, tag="disclosure"):
 class Blocking(Rule, frozen=True, kw_only=True, tag="blocking"):
     """A blocking statute: data of these classes is not handed to authorities of other countries unless `asks` open it.
 
-    `importers`: only to these; `importers_except`: to all but these.
+    `importers`: only to these; `importers_except`: to all but these. `reaches`: data of persons whom this law claims
+    and data held here, or only the latter.
     """
 
     classes: tuple[DataClass, ...]
+    reaches: Literal["claimed", "held_here"] = "claimed"
     importers: tuple[str, ...] = ()
     importers_except: tuple[str, ...] = ()
     asks: Gates = ()

@@ -73,8 +73,8 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_fi
     `after_months` after its `event`, once the operator has written down that the event happened.
 
     It binds an operator who meets every condition that it names: `thresholds`, `designation` (named on an authority's
-    list), `owner` (nationality of the site's owner), `established` (has, or has not, an establishment in the
-    jurisdiction), `unit` (established in this free zone), `collects` (collects one of these categories).
+    list), `owner` and `owner_not` (nationality of the site's owner), `established` (has, or has not, an establishment
+    in the jurisdiction), `unit` (established in this free zone), `collects` (collects one of these categories).
     `existing_until`: for who joined before `valid_from` it binds only after that day.
     """
 
@@ -92,6 +92,7 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_fi
     thresholds: tuple[Threshold, ...] = ()
     designation: str | None = None
     owner: Country | None = None
+    owner_not: Country | None = None
     established: Literal["here", "abroad"] | None = None
     unit: Text | None = None
     collects: tuple[str, ...] = ()
@@ -111,6 +112,7 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_fi
             or self.collects
             or self.designation
             or self.owner
+            or self.owner_not
             or self.established
             or self.unit
             or self.existing_until

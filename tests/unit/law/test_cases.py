@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import domicile.law
+from domicile.law.binding import bound
 from domicile.law.clocks import Clock, clocks, waiting_clocks
 from domicile.law.decision import Decision
 from domicile.law.demands import Demand, decide_disclosure
@@ -25,7 +26,8 @@ ALL = [
     for file in sorted(FOLDER.glob("*.toml"))
     for case in tomllib.loads(file.read_text())["case"]
 ]
-CASES = [pytest.param(case, id=name) for case, name in ALL if case["question"] != "clock"]
+CASES = [pytest.param(case, id=name) for case, name in ALL if case["question"] not in ("clock", "bound")]
+BOUND = [pytest.param(case, id=name) for case, name in ALL if case["question"] == "bound"]
 CLOCKS = [pytest.param(case, id=name) for case, name in ALL if case["question"] == "clock"]
 LAW, POLICY, PAPERS = load_packs(), load_policy(), load_safeguards()
 SITES = ("DE", "RU", "CN", "US")
@@ -138,3 +140,14 @@ def test_a_clock_runs_as_worked_out(case: dict[str, Any]) -> None:
     assert clock.settled == case.get("settled", True)
     assert {name: said(clock, name) for name in TERMS if name in case} == {n: case[n] for n in TERMS if n in case}
     assert ("waits_for" in case) == (clock.waits_for is not None), "a case names what a rule waits for"
+
+
+@pytest.mark.parametrize("case", BOUND)
+def test_a_rule_binds_whom_it_should(case: dict[str, Any]) -> None:
+    on, name = LAW.on(case["on"]), case["rule"]
+    kind = next(type(rule) for rule in LAW.packs[case["jurisdiction"]].rule if rule.id == name)
+    articles = [
+        article for article in bound(case["jurisdiction"], kind, operator_of(case), on) if article.rule.id == name
+    ]
+    words = ["yes" if article.settled else "in doubt" for article in articles] or ["no"]
+    assert words == [case["expect"]]

@@ -120,3 +120,17 @@ def test_the_rules_that_reach_come_with_their_gag() -> None:
     demand = Demand(issuer="RU", home="RU", wants="subscriber")  # type: ignore[arg-type]
     rules = reaching_rules(person, demand, Operator(), law().on(TODAY))
     assert [rule.notice for rule in rules] == ["forbidden_indefinite"]
+
+
+def test_a_statute_about_data_held_there_does_not_follow_its_people_abroad() -> None:
+    of = law(russian="anywhere", german=BAR + '\nreaches = "held_here"')
+    assert ask("DE", "US", of=of).verdict is Verdict.REQUIRED
+    assert ask("DE", "DE", of=of).verdict is Verdict.FORBIDDEN
+    assert ask("DE", "US", of=law(russian="anywhere")).verdict is Verdict.FORBIDDEN
+
+
+def test_a_power_over_what_foreigners_own_does_not_bind_an_owner_from_there() -> None:
+    of = law(russian='claimed"\nowner_not = "RU')
+    assert ask("RU", "RU", of=of, owner="DE").verdict is Verdict.REQUIRED
+    assert ask("RU", "RU", of=of).verdict is Verdict.UNSETTLED
+    assert "RU-ASK" not in ask("RU", "RU", of=of, owner="RU").rules

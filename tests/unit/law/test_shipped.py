@@ -3,13 +3,15 @@
 import tomllib
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
 
 import domicile.law
 from domicile.law.compiled import Law
 from domicile.law.decision import Verdict
-from domicile.law.duties import Blocking, Disclosure
+from domicile.law.duties import Blocking, Disclosure, Step
 from domicile.law.explain import explain, who_can_compel
 from domicile.law.facts import ABROAD, PARENTAL, PUBLICATION, Act, Basis, Claim, Count, Crossing, Operator, Person
 from domicile.law.library import load_packs, load_policy, load_safeguards
@@ -34,7 +36,8 @@ def unsettled_questions() -> set[str]:
     found = set()
     for rule in RULES:
         answers = {getattr(rule, key, None) for key in ("answer", "elsewhere", "unmet")}
-        doubted = rule.unverified or not rule.in_force_known or rule.owner or rule.established or rule.unit
+        said = rule.owner or rule.owner_not or rule.established or rule.unit
+        doubted = rule.unverified or not rule.in_force_known or said
         decided = isinstance(rule, Residency | Transfer | Publication | SignUp | Age)
         demanded = isinstance(rule, Disclosure | Blocking)
         if rule.valid_from and ((decided and "unsettled" in answers) or (doubted and (decided or demanded))):
@@ -73,6 +76,16 @@ def test_every_pack_says_that_it_is_no_legal_advice_and_every_rule_has_a_worked_
     }
     central = {rule.id for rule in pack.rule if isinstance(rule, Residency | Publication)}  # type: ignore[attr-defined]
     assert central <= worked
+
+
+def test_precedents_are_about_rules_of_their_pack_and_end_as_a_sanction_is_called() -> None:
+    outcomes = set(get_args(msgspec.structs.fields(Step)[0].type))
+    for pack in LAW.packs.values():
+        ids = {rule.id for rule in pack.rule}
+        for precedent in pack.precedent:
+            assert set(precedent.about) <= ids, precedent.what
+            assert precedent.outcome in outcomes, precedent.what
+            assert precedent.ended is None or precedent.began <= precedent.ended
 
 
 def test_law_show_lists_the_version_of_the_day() -> None:
