@@ -12,6 +12,7 @@ from domicile.border.delivery import Deliverer
 from domicile.engine import Engine
 from domicile.errors import Unavailable
 from domicile.network.access import Access
+from domicile.network.archives import Archives
 from domicile.network.confirmation import Confirmation
 from domicile.network.declaration import Declarations
 from domicile.network.follows import Follows
@@ -44,6 +45,7 @@ class Domicile(Engine):
     access: Access
     confirmation: Confirmation
     profiles: Profiles
+    archives: Archives
     posts: Posts
     follows: Follows
     reactions: Reactions

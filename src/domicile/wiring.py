@@ -16,6 +16,7 @@ from domicile.engine import Engine, open_engine
 from domicile.ids import SiteName
 from domicile.migrations.upgrade import upgrade
 from domicile.network.access import Access
+from domicile.network.archives import Archives
 from domicile.network.confirmation import Confirmation, Post
 from domicile.network.declaration import Declarations
 from domicile.network.follows import Follows
@@ -76,7 +77,7 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
     members = _open_members(engine, standing, verifiers)
     access = Access(router, engine.directory, load_secret(config.data / "secrets" / "access.key"), clock, engine.meter)
     posts = Posts(router, door, deliverer, members, standing, config.url, config.limits.post_characters)
-    follows = Follows(router, deliverer)
+    follows, profiles = Follows(router, deliverer), Profiles(router, door, config.url)
     reactions = Reactions(router, deliverer, posts)
     for part in (posts, follows, reactions):
         part.serve()
@@ -90,7 +91,8 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
         declarations=Declarations(router, law, policy, engine.operator),
         access=access,
         confirmation=_open_confirmation(config, router, members, access),
-        profiles=Profiles(router, door, config.url),
+        profiles=profiles,
+        archives=Archives(router, engine.ownership, profiles, config.url),
         posts=posts,
         follows=follows,
         reactions=reactions,

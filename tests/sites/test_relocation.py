@@ -2,10 +2,7 @@
 
 import asyncio
 import contextlib
-import io
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-
-from PIL import Image
 
 from domicile.ids import MemberId, PostId, SiteName
 from domicile.network.posts import Draft
@@ -13,6 +10,7 @@ from domicile.placement.files import list_files
 from domicile.relocation.coordinator import Moved
 from domicile.running import Domicile
 from network_at import MakeMember
+from pictures import picture
 
 PASSWORD = "a long password of Anna's"
 GERMANY, RUSSIA, AMERICA = SiteName("de-1"), SiteName("ru-1"), SiteName("us-1")
@@ -43,12 +41,6 @@ def at_steps(domicile: Domicile, do: Callable[[str], Awaitable[None]]) -> Iterat
     before, domicile.coordinator.on_step = domicile.coordinator.on_step, do
     yield
     domicile.coordinator.on_step = before
-
-
-def picture(shade: int) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (40, 30), (shade, 20, 30)).save(out, "PNG")
-    return out.getvalue()
 
 
 async def test_a_member_moves_with_everything_and_stays_logged_in(domicile: Domicile, member: MakeMember) -> None:

@@ -1,6 +1,7 @@
 """`domicile member ...`"""
 
 import contextlib
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -58,6 +59,35 @@ def add(
             return await _whereabouts(domicile, await domicile.members.sign_up(form))
 
         _show(on_network(settings(data, config), work), json)
+
+
+@member_app.command()
+def export(
+    member: MemberArgument,
+    to: Annotated[Path, typer.Option("--to", help="The ZIP file to write.", dir_okay=False)],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Everything that is a member's in one archive: JSON, Mastodon's lists, ActivityStreams, pictures, a page."""
+    with failures(json):
+
+        async def work(domicile: Domicile) -> dict[str, int]:
+            number = await find_member(domicile, member)
+            draft = to.with_name(f"{to.name}.part")
+            with draft.open("xb") as out:
+                rows = await domicile.archives.write(number, out)
+            draft.replace(to)
+            return rows
+
+        try:
+            rows = on_network(settings(data, config), work)
+        except OSError as error:
+            raise InvalidInput(f"{to} cannot be written: {error.strerror}") from error
+        if json:
+            print_json({"ok": True, "file": to, "rows": sum(rows.values()), "tables": rows})
+        else:
+            out.print(f"{to}: {sum(rows.values())} rows of {sum(map(bool, rows.values()))} tables", highlight=False)
 
 
 @member_app.command()
