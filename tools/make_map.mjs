@@ -33,4 +33,4 @@ const shown = coarse.objects.countries.geometries.filter(({ id }) => id !== ANTA
 const land = `<path id="land" d="${draw(merge(coarse, shown))}"/>`;
 const canvas = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 480" fill="currentColor">${land}</svg>\n`;
 writeFileSync(here("static/world.svg"), canvas);
-writeFileSync(here("site/world.json"), JSON.stringify(countries) + "\n");
+writeFileSync(here("world.json"), JSON.stringify(countries) + "\n");

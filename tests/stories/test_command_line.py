@@ -182,3 +182,30 @@ def test_another_apps_tables_are_checked() -> None:
     good, bad = check("examples.clinic.models:METADATA"), check("examples.clinic.models:nothing")
     assert good.returncode == 0 and json.loads(good.stdout)["ok"], good.stderr
     assert bad.returncode == 2
+
+
+def test_a_plan_is_a_document_with_the_keys_that_scripts_rely_on_and_a_page(data: Path, tmp_path: Path) -> None:
+    plain = domicile(data, "plan", "--on", "2027-01-01")
+    assert plain["moves"] == [] and plain["basis"] == "nothing to move"
+    edited = (ROOT / "src/domicile/law/packs/eu.toml").read_text().replace('homes = ["EU"]', 'homes = ["RU"]')
+    (tmp_path / "eu.toml").write_text(edited)
+    page = tmp_path / "plan.html"
+    planned = domicile(data, "plan", "--on", "2027-01-01", "--packs", str(tmp_path), "--html", str(page))
+    move = next(move for move in planned["moves"] if move["from"] == "de-1")
+    assert move["to"] == "ru-1" and move["members"] > 3
+    assert move["rows"] > move["members"] and move["bytes"] > 0
+    assert planned["estimate_s"] > 0 and planned["refused_crossings"] >= 0
+    assert {option["option"] for option in planned["options"]} >= {"stay", "move", "refuse", "leave"}
+    assert "EU-HOME" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--on", "soon"], "is no day"),
+        (["--on", "2027-01-01", "--packs", "nowhere"], "cannot be read"),
+        (["--on", "2027-01-01", "--prices", "nowhere.toml"], "cannot be read"),
+    ],
+)
+def test_a_plan_that_cannot_be_made_says_why(data: Path, words: list[str], why: str) -> None:
+    assert why in domicile(data, "plan", *words, expect=2)["error"]

@@ -18,12 +18,14 @@ from domicile.cli.output import (
 )
 from domicile.cli.plan_json import describe_plan
 from domicile.cli.plan_text import show_plan
+from domicile.errors import InvalidInput
 from domicile.ids import SiteName
 from domicile.law.library import load_packs
 from domicile.plan.planning import Network, make_plan
 from domicile.plan.prices import Prices, load_prices
 from domicile.plan.report import Plan
 from domicile.running import Domicile
+from domicile.web.console.plan_page import render_plan
 
 OnOption = Annotated[str, typer.Option("--on", metavar="DATE", help="The day whose law is asked, like 2025-07-01.")]
 PacksOption = Annotated[
@@ -31,6 +33,9 @@ PacksOption = Annotated[
 ]
 PricesOption = Annotated[
     Path | None, typer.Option("--prices", metavar="FILE", help="What things cost; a made-up file if not given.")
+]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Also write the plan as one page, with a map.")
 ]
 
 
@@ -40,6 +45,7 @@ def plan_command(
     data: DataOption = None,
     config: ConfigOption = None,
     prices: PricesOption = None,
+    html: HtmlOption = None,
     json: JsonOption = False,
 ) -> None:
     """What a date, or a changed pack, would ask: who moves where, rows, bytes, crossings, time. Changes nothing."""
@@ -51,13 +57,24 @@ def plan_command(
         async def work(domicile: Domicile) -> Plan:
             return await make_plan(network_of(domicile, costs), day, domicile.clock(), tested, say)
 
-        found = look_at_network(settings(data, config), work)
+        chosen = settings(data, config)
+        found = look_at_network(chosen, work)
+        if html:
+            _write(html, render_plan(found, chosen.sites, chosen.title))
         if json:
             print_json(describe_plan(found))
         else:
             show_plan(found)
         if not found.complete:
             raise typer.Exit(1)
+
+
+def _write(file: Path, page: str) -> None:
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {error.strerror}") from None
+    say(f"The page is {file}")
 
 
 def network_of(domicile: Domicile, prices: Prices | None = None) -> Network:

@@ -48,7 +48,11 @@ def _cited(citation: Citation) -> str:
 
 
 def _duty(duty: PresenceDuty) -> str:
-    state = {"shown": "[green]on file[/]", "missing": "[red]missing[/]", "not known": "no paper shows it"}[duty.state]
+    state = {
+        "shown": "[green]on file[/]",
+        "missing": "[red]missing[/]",
+        "not known": "(the pack names no paper for it)",
+    }[duty.state]
     papers = f" {', '.join(duty.missing)}" if duty.missing else ""
     doubt = "" if duty.binds == "binds" else ", if it binds you"
     due = f", due {duty.due}" if duty.due else ""

@@ -5,12 +5,13 @@ from itertools import groupby
 
 from rich.markup import escape
 
-from domicile.cli.plan_lines import heading, in_money, line
+from domicile.cli.plan_lines import heading, line
 from domicile.law.pack import Precedent
 from domicile.plan.options import Line, Option
 from domicile.plan.prices import NOTHING, Range
 from domicile.plan.report import Plan
 from domicile.plan.sanctions import Rung
+from domicile.plan.words import in_money
 
 
 def show_options(plan: Plan) -> None:

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from rich.markup import escape
 
 from domicile.cli.plan_law_text import show_law
-from domicile.cli.plan_lines import heading, in_bytes, in_words, line
+from domicile.cli.plan_lines import heading, line
 from domicile.cli.plan_money_text import show_options
 from domicile.law.decision import Citation
 from domicile.law.finding import named
-from domicile.plan.crossings import ChangedCrossing
+from domicile.plan.condensed import Crossings, condense
 from domicile.plan.report import NOTE, Plan, SiteState
 from domicile.plan.weighing import PlannedMove
+from domicile.plan.words import in_bytes, in_time
 
 SHOWN = 12
 """Lines of a list that may be long; the JSON has all."""
@@ -54,11 +55,10 @@ def _show_move(planned: PlannedMove) -> None:
         line(f"{move.source} fell silent; rows and bytes are not known", 6, "red")
     else:
         about = "about " if held.basis == "sampled" else ""
-        took = "unknown" if planned.estimate.seconds is None else in_words(planned.estimate.seconds)
         rate = planned.estimate.rate.basis if planned.estimate.rate else "no rate"
         line(
             f"{about}{held.rows:,} rows, {in_bytes(held.bytes)}; {held.files:,} media files, "
-            f"{in_bytes(held.file_bytes)}; copying takes {took} ({rate})",
+            f"{in_bytes(held.file_bytes)}; copying takes {in_time(planned.estimate.seconds)} ({rate})",
             6,
         )
     if move.missing:
@@ -86,32 +86,22 @@ def _show_crossings(plan: Plan) -> None:
         heading("No crossing changes")
         return
     heading("Crossings that change", f": {len(plan.refused)} kinds become refused")
-    merged: dict[tuple[str, ...], list[tuple[ChangedCrossing, int]]] = {}
-    for crossing, members in plan.crossings.items():
-        merged.setdefault(_ending(crossing), []).append((crossing, members))
-    for ending, crossings in list(merged.items())[:SHOWN]:
-        what = ", ".join(f"{crossing.what} ({crossing.act.value})" for crossing, _ in crossings)
-        most = max(members for _, members in crossings)
-        line(f"{ending[0]} {ending[1]} → {ending[2]}: {what}, of {most:,} members; {ending[3]}", 2)
-    if len(merged) > SHOWN:
-        line(f"and {len(merged) - SHOWN} more; --json has all", 2, "dim")
+    condensed = condense(plan.crossings)
+    for crossings in condensed[:SHOWN]:
+        line(_crossings(crossings), 2)
+    if len(condensed) > SHOWN:
+        line(f"and {len(condensed) - SHOWN} more; --json has all", 2, "dim")
 
 
-def _ending(crossing: ChangedCrossing) -> tuple[str, ...]:
-    """What several crossings have in common: the change, from where to where, and the rules."""
-    colour = {"refused": "red", "conditional": "yellow", "permitted": "green"}[crossing.change]
-    rules = ", ".join(rule.rule for rule in crossing.rules) or "no rule speaks of it"
-    if crossing.missing:
-        rules += f"; would open it: {', '.join(dict.fromkeys(named(lack) for lack in crossing.missing))}"
-    elif crossing.needs:
-        rules += f"; rests on {', '.join(crossing.needs)}"
-    home, reader = crossing.home, crossing.route.after
-    return (
-        f"[{colour}]{crossing.change}[/]",
-        home.site or f"a site in {home.country}",
-        reader.site or f"a site in {reader.country}",
-        escape(rules),
-    )
+def _crossings(found: Crossings) -> str:
+    colour = {"refused": "red", "conditional": "yellow", "permitted": "green"}[found.change]
+    home = found.home.site or f"a site in {found.home.country}"
+    reader = found.reader.site or f"a site in {found.reader.country}"
+    rules = ", ".join(found.rules) or "no rule speaks of it"
+    verb = "would open it" if found.change == "refused" else "rests on"
+    papers = f"; {verb}: {', '.join(found.papers)}" if found.papers else ""
+    what = f"{', '.join(found.what)}, of {found.members:,} members"
+    return f"[{colour}]{found.change}[/] {home} → {reader}: {what}; {escape(rules + papers)}"
 
 
 def _show_sites(plan: Plan) -> None:

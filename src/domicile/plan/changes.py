@@ -25,6 +25,13 @@ CLOCKS = frozenset({"content", "disclosure", "access", "retention", "deletion", 
 """Kinds of rule about how soon, how long and to whom: what an operator does with the data that is there."""
 
 
+NOTES = (
+    *("valid_from", "valid_to", "citation", "summary", "gap_declared", "supersedes"),
+    *("commencement", "commencement_note", "event", "after_months", "confidence"),
+)
+"""What a version of a rule says of itself and not of what it asks."""
+
+
 @dataclass(frozen=True)
 class RuleChange:
     """One rule that is not the same on both days. `words` say what differs; `on` is the first day of it."""
@@ -103,10 +110,10 @@ def _change(what: What, on: date, article: Compiled, words: tuple[str, ...], bin
 
 
 def _words(was: AnyRule, now: AnyRule) -> tuple[str, ...]:
-    """What differs, apart from the dates and the wording, which the change itself tells."""
+    """What the rule asks differently; dates and wording are told with the change, the pack's own notes are not."""
     if type(was) is not type(now):
         return (f"was of the kind {was.kind_name} and is now {now.kind_name}",)
-    apart = {name: getattr(now, name) for name in ("valid_from", "valid_to", "citation", "summary", "gap_declared")}
+    apart = {name: getattr(now, name) for name in NOTES}
     return tuple(differences(msgspec.structs.replace(was, **apart), now))
 
 

@@ -4,6 +4,7 @@ Compared is what the network does: relaying what members show, direct reading of
 Members who must move are followed: their data then leaves from the new home, and what is shown to them goes there.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -70,11 +71,15 @@ def find_crossings(
     fates: Fates, before: Day, after: Day, sites: Sequence[SiteName], isolated: frozenset[SiteName]
 ) -> dict[ChangedCrossing, int]:
     """Every change, with how many members' data it concerns; those that concern most first."""
-    comparing = _Comparing(before, after, isolated)
     places = {name: Place(country_of_site(name), name) for name in sites}
     homes = {group: _home_after(fate.country, places[group.site], places) for group, fate in fates.items()}
     routes = {Route(place, place): None for place in places.values()}
     routes |= {Route(places[group.site], home): None for group, home in homes.items()}
+    living_before, living_after = Counter[Place](), Counter[Place]()
+    for group, home in homes.items():
+        living_before[places[group.site]] += group.members
+        living_after[home] += group.members
+    comparing = _Comparing(_Border(before, living_before), _Border(after, living_after), isolated)
     found: dict[ChangedCrossing, int] = {}
     for (person, was, home), members in _merged(homes, places).items():
         for route in routes:
@@ -98,65 +103,68 @@ def _merged(homes: Mapping[Group, Place], places: Mapping[SiteName, Place]) -> d
     return merged
 
 
-class _Comparing:
-    """The border's answers on both days."""
+class _Border:
+    """The border's answers on one day, when so many live at each place."""
 
-    def __init__(self, before: Day, after: Day, isolated: frozenset[SiteName]) -> None:
+    def __init__(self, day: Day, living: Mapping[Place, int]) -> None:
+        self.day = day
+        self.living = living
+        self._desks: dict[Place, Operator] = {}
+
+    def decide(
+        self, person: Person, home: Place, reader: Place, act: Act, category: str, audience: Audience
+    ) -> Decision | None:
+        """None where no border is crossed. What is public must also be published by its author there."""
+        if home.country == reader.country:
+            return self.day.publication(person) if audience == "public" else None
+        return self.day.crossing(person, _crossing(home, reader, act, category, audience), self._desk(home))
+
+    def against(
+        self, person: Person, home: Place, reader: Place, act: Act, category: str, audience: Audience
+    ) -> tuple[Citation, ...]:
+        """The rules for which it may not cross."""
+        return self.day.against_crossing(person, _crossing(home, reader, act, category, audience), self._desk(home))
+
+    def _desk(self, home: Place) -> Operator:
+        if home not in self._desks:
+            self._desks[home] = self.day.desk(home.site, home.country, self.living.get(home, 0))
+        return self._desks[home]
+
+
+class _Comparing:
+    """The border's answers on both days, side by side."""
+
+    def __init__(self, before: _Border, after: _Border, isolated: frozenset[SiteName]) -> None:
         self.before = before
         self.after = after
         self.isolated = isolated
-        self._desks: dict[tuple[int, Place], Operator] = {}
 
     def compare(self, person: Person, was: Place, home: Place, route: Route) -> Iterator[ChangedCrossing]:
         """What changes for these members' data on its way to the readers of a route."""
         if route.after.country == home.country or self._apart(home, route.after):
             return
         for act, what, category, audience in WAYS:
-            old = self._decide(self.before, person, was, route.before, act, category, audience)
-            new = self._decide(self.after, person, home, route.after, act, category, audience)
+            old = self.before.decide(person, was, route.before, act, category, audience)
+            new = self.after.decide(person, home, route.after, act, category, audience)
             assert new is not None
             change, needs = self._change(old, new)
             if change:
-                crossing = _crossing(home, route.after, act, category, audience)
-                against = self.after.against_crossing(person, crossing, self._desk(self.after, home))
+                against = self.after.against(person, home, route.after, act, category, audience)
                 rules = against if change == "refused" else new.citations
                 asked = (act, what, category, audience, rules, new.missing, needs, new.reason)
                 yield ChangedCrossing(change, home, was, route, *asked)
 
     def _change(self, old: Decision | None, new: Decision) -> tuple[Change | None, tuple[str, ...]]:
+        """What becomes of a crossing, and the new papers that it rests on. Inside a country everything was allowed."""
         was_allowed = old is None or old.allowed
-        if was_allowed and not new.allowed:
-            return "refused", ()
-        if not was_allowed and new.allowed:
-            return "permitted", ()
-        if was_allowed and new.allowed:
-            known = {citation.rule for citation in old.citations} if old else set()
-            needs = tuple(
-                dict.fromkeys(
-                    paper
-                    for citation in new.citations
-                    if citation.rule not in known
-                    for paper in asked_by(self.after, citation)
-                )
-            )
-            if needs:
-                return "conditional", needs
-        return None, ()
-
-    def _decide(
-        self, day: Day, person: Person, home: Place, reader: Place, act: Act, category: str, audience: Audience
-    ) -> Decision | None:
-        """None where no border is crossed. What is public must also be published by its author there."""
-        if home.country == reader.country:
-            return day.publication(person) if audience == "public" else None
-        crossing = _crossing(home, reader, act, category, audience)
-        return day.crossing(person, crossing, self._desk(day, home))
-
-    def _desk(self, day: Day, home: Place) -> Operator:
-        key = (id(day), home)
-        if key not in self._desks:
-            self._desks[key] = day.desk(home.site, home.country)
-        return self._desks[key]
+        if was_allowed != new.allowed:
+            return ("refused" if was_allowed else "permitted"), ()
+        if not new.allowed:
+            return None, ()
+        known = {citation.rule for citation in old.citations} if old else set()
+        added = (citation for citation in new.citations if citation.rule not in known)
+        needs = tuple(dict.fromkeys(paper for citation in added for paper in asked_by(self.after.day, citation)))
+        return ("conditional" if needs else None), needs
 
     def _apart(self, home: Place, reader: Place) -> bool:
         return home.site in self.isolated or reader.site in self.isolated

@@ -28,7 +28,6 @@ class Day:
     policy: Policy
     operator: Operator
     papers: Mapping[SiteName, frozenset[Safeguard]]
-    members: Mapping[SiteName, int]
 
     def home(self, person: Person, country: Country) -> Decision:
         """Whether these members may live in a country."""
@@ -47,13 +46,14 @@ class Day:
         places = (self.operator.established or frozenset()) | {country}
         return replace(self, operator=msgspec.structs.replace(self.operator, established=places))
 
-    def desk(self, site: SiteName | None, country: Country) -> Operator:
-        """The operator as one site's border knows them: its own papers (none where there is no site yet)."""
+    def desk(self, site: SiteName | None, country: Country, members: int) -> Operator:
+        """The operator as the border of a site knows them, at which so many live: by its own papers.
+
+        None for a site that is not there yet: it has no papers. At most everybody has had data leave this year.
+        """
         papers = self.papers.get(site, frozenset()) if site else frozenset()
         counts = {count for count in self.operator.counts if count.metric != "persons_since_january"}
-        if site:
-            # At most everybody who lives there has had data leave the country this year.
-            counts.add(Count("persons_since_january", country, self.members.get(site, 0)))
+        counts.add(Count("persons_since_january", country, members))
         return msgspec.structs.replace(self.operator, safeguards=papers, counts=frozenset(counts))
 
     def crossing(self, person: Person, crossing: Crossing, operator: Operator) -> Decision:
@@ -73,8 +73,7 @@ def make_day(law: Law, on: date, policy: Policy, operator: Operator, census: Cen
     """A day under these packs. `operator` is who they say they are, with the counts known today."""
     papers = {name: in_force(rows, on) for name, rows in census.papers.items()}
     everywhere = frozenset[Safeguard]().union(*papers.values())
-    members = {name: census.members(name) for name in census.papers}
-    return Day(law.on(on), policy, msgspec.structs.replace(operator, safeguards=everywhere), papers, members)
+    return Day(law.on(on), policy, msgspec.structs.replace(operator, safeguards=everywhere), papers)
 
 
 def turning_days(law: Law, operator: Operator, since: date, until: date) -> list[date]:

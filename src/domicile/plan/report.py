@@ -78,6 +78,21 @@ class Plan:
         return [crossing for crossing in self.crossings if crossing.change == "refused"]
 
     @property
+    def rows(self) -> int:
+        """Rows of everybody who must move."""
+        return sum(planned.held.rows for planned in self.moves if planned.held)
+
+    @property
+    def bytes(self) -> int:
+        """The room that these rows take."""
+        return sum(planned.held.bytes for planned in self.moves if planned.held)
+
+    @property
+    def file_bytes(self) -> int:
+        """The bytes of their media files."""
+        return sum(planned.held.file_bytes for planned in self.moves if planned.held)
+
+    @property
     def seconds(self) -> float | None:
         """All moves one after another; None if one of them cannot be estimated."""
         seconds = [planned.estimate.seconds for planned in self.moves]

@@ -12,7 +12,7 @@ from domicile.network.size import Size, count_sites
 from domicile.network.timelines import make_bounds
 from domicile.running import Domicile
 from domicile.web.site.page import AnyRequest, open_page
-from domicile.web.site.world_map import Place, place_sites
+from domicile.web.world_map import Place, place_sites
 
 FEWEST_TOLD = 50
 LOOK_EVERY_S = 60.0
