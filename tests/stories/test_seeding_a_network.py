@@ -10,8 +10,9 @@ import pytest
 from domicile.audit.residency import audit
 from domicile.database import Row
 from domicile.errors import Conflict, InvalidInput
-from domicile.ids import MemberId, PostId, Snowflake
+from domicile.ids import Country, MemberId, PostId, Snowflake
 from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
+from domicile.network.posts import Draft
 from domicile.network.seeding import load
 from domicile.network.seeding.load import SeedReport, seed
 from domicile.network.seeding.people import words_of
@@ -148,6 +149,16 @@ async def test_a_demo_member_of_every_country_logs_in_to_a_lively_timeline(domic
         assert (await domicile.profiles.own(member)).preferences.consents
         notices = await domicile.notifications.page(member, before=2**63 - 1, after=0, upward=False, limit=40)
         assert len(notices) == 20
+
+
+async def test_made_up_members_have_proved_what_their_law_asks_and_it_says_that_it_is_made_up(
+    domicile: Domicile,
+) -> None:
+    proofs = "SELECT method, rules, made_up FROM verification"
+    residents = await everywhere(domicile, "SELECT 1 FROM claim WHERE jurisdiction = 'CN' AND basis = 'residence'")
+    assert await everywhere(domicile, proofs) == [("mobile_number", ["CN-REAL-ID"], True)] * len(residents)
+    chinese = await domicile.members.find_by_handle(DEMO_HANDLES[Country("CN")])
+    assert await domicile.posts.write(chinese, Draft(text="#seeded"))
 
 
 async def test_some_direct_message_reads_as_it_was_written(domicile: Domicile) -> None:

@@ -116,6 +116,9 @@ async def test_nothing_can_be_done_before_but_verifying(strict: tuple[Domicile, 
         assert (await browser.get("/home")).status_code == 200
     assert (await domicile.access.check_token(token)).member == member
     assert await domicile.posts.write(member, Draft(text="here I am"))
+    await domicile.verifications.forget(member, "mobile_number:CN")
+    with pytest.raises(Unverified):
+        await domicile.access.check_token(token)
 
 
 @pytest.mark.parametrize("status", [302, 404, 503])

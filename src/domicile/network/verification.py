@@ -174,6 +174,9 @@ class Verifications:
             )
             if gone and method.startswith(MOBILE_NUMBER):
                 await _write_phone(writer, None)
+            person = await find_legal_facts(writer, member)
+            if gone and any(map(locks, self.standing.proving(person, writer.site.country))):
+                await writer.execute("UPDATE account SET unverified = true WHERE member_id = %s", (member,))
 
         await self.router.transact(member, write)
         return await self.state(member)
@@ -220,7 +223,7 @@ class Verifications:
             "made_up": made_up,
         }
         await writer.execute(_KEEP, values)
-        if not any(locks(proving) for proving in asked):
+        if not any(map(locks, asked)):
             await writer.execute("UPDATE account SET unverified = false WHERE member_id = %s", (writer.member,))
 
     def _digest(self, contact: str) -> bytes:
