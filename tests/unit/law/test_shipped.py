@@ -16,6 +16,7 @@ from domicile.law.explain import explain, who_can_compel
 from domicile.law.facts import ABROAD, PARENTAL, PUBLICATION, Act, Basis, Claim, Count, Crossing, Operator, Person
 from domicile.law.library import load_packs, load_policy, load_safeguards
 from domicile.law.policy import QUESTIONS
+from domicile.law.publication import decide_publication
 from domicile.law.residency import choose_home, lawful_homes
 from domicile.law.rule import Age, Publication, Residency, SignUp, Transfer
 from domicile.law.signup import decide_signup
@@ -105,6 +106,20 @@ def test_citizenship_alone_is_never_proposed() -> None:
     assert choice.proposed == "US"
     assert "RU" in choice.homes
     assert choose_home(person, ["RU"], LAW.on(TODAY), POLICY).proposed is None  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("country", ["AU", "BR", "ID", "IN", "KR", "VN"])
+def test_who_lives_where_there_is_a_pack_and_no_site_joins_the_demonstration(country: str) -> None:
+    on, person = LAW.on(TODAY), resident(country, PUBLICATION)
+    home = choose_home(person, ["DE", "RU", "CN", "US"], on, POLICY, OPERATOR).proposed  # type: ignore[list-item]
+    assert home == "DE"
+    assert decide_signup(person, home, on, POLICY, OPERATOR).allowed
+    assert decide_publication(person, on, POLICY).allowed
+
+
+def test_an_indonesian_home_abroad_needs_the_paper_that_the_demonstration_makes_up() -> None:
+    choice = choose_home(resident("ID"), ["DE", "US"], LAW.on(TODAY), POLICY, Operator())  # type: ignore[list-item]
+    assert choice.homes == ()
 
 
 def test_the_conflict_of_a_citizen_abroad_is_shown_with_both_laws() -> None:
