@@ -12,11 +12,27 @@ LINE = (
 )
 RANK = {part: place for place, group in enumerate(LINE.split(" | ")) for part in group.split(" · ")}
 EVERYBODYS = {"errors", "ids", "lifecycle", "database", "logs"}
-SETTINGS_FOR = {"config", "engine", "placement.sites", "placement.servers", "running", "web", "wiring", "cli"}
+SETTINGS_FOR = {
+    "config",
+    "engine",
+    "placement.sites",
+    "placement.servers",
+    "running",
+    "stories",
+    "web",
+    "wiring",
+    "cli",
+}
 """Who may know the settings: the others are handed the values they need."""
-TOOLS = {"engine": RANK["orders"] + 0.5, "migrations": RANK["network"] + 0.5, "running": RANK["network"] + 0.6}
+TOOLS = {
+    "engine": RANK["orders"] + 0.5,
+    "migrations": RANK["network"] + 0.5,
+    "running": RANK["network"] + 0.6,
+    "stories": RANK["wiring"] + 0.5,
+}
 """`engine` opens the engine for any app, and knows no social network. `migrations` makes the tables of a declaration,
-and freezes the network's; `running` is the whole, as `wiring` builds it and web and command line use it."""
+and freezes the network's; `running` is the whole, as `wiring` builds it and web and command line use it. `stories`
+opens networks of its own, on the engine or the whole one, to tell what happened: between `wiring` and `cli`."""
 BANNED = {"utils", "util", "helpers", "helper", "common", "core", "manager", "service", "services", "misc", "base"}
 
 

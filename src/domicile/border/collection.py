@@ -16,6 +16,8 @@ from domicile.ids import Country, SiteName
 from domicile.law.categories import covers
 from domicile.law.collection import CollectionDuty, duties_of
 from domicile.law.compiled import Law
+from domicile.law.consequences import in_words, sanctions_for
+from domicile.law.decision import Citation
 from domicile.law.facts import Basis, Claim, Person
 from domicile.law.fulfilment import Reach
 from domicile.law.policy import Policy
@@ -79,7 +81,7 @@ class Collecting:
             if recorded:
                 weighed += [found for found in await self._weigh(name, recorded) if found.open]
         if weighed:
-            raise Misconfigured(_refusal(weighed, self.inventory))
+            raise Misconfigured(self._refusal(weighed))
 
     async def record(self) -> None:
         """Write down at every site what it collects from today; say which duties a first start takes as they are."""
@@ -139,6 +141,36 @@ class Collecting:
                     residents.add((Person(frozenset(map(_claim, row.claims or ()))), site.country))
         return Reach(frozenset(site.country for site in self._sites.values()), frozenset(residents), self._proofs)
 
+    def _refusal(self, weighed: list[Weighed]) -> str:
+        """The operator's text: what would be collected, which rule stands against it, what would satisfy it."""
+        lines = [
+            "this version collects what the network did not collect before, and a duty that comes with it is not met"
+        ]
+        by_duty: dict[CollectionDuty, list[Weighed]] = {}
+        for found in weighed:
+            by_duty.setdefault(found.duty, []).append(found)
+        for duty, found_at in by_duty.items():
+            cited = duty.citation
+            unsaid = dict.fromkeys(category for found in found_at for category in found.open)
+            columns = ", ".join(column.name for category in unsaid for column in self.inventory.of(category))
+            lines += [
+                f"  {', '.join(unsaid)} ({columns}) at {', '.join(found.site for found in found_at)}",
+                f"    {cited.rule} ({cited.act}, {cited.article}; {cited.jurisdiction}): {cited.summary}",
+                f"    not met: {duty.why}",
+                f"    would satisfy it: {duty.remedy}",
+                *(f"    may follow: {rung}" for rung in self._may_follow(cited)),
+                *(
+                    f'    or acknowledge it: domicile inventory acknowledge {category} --rule {cited.rule} --reason "…"'
+                    for category in unsaid
+                ),
+            ]
+        return "\n".join(lines)
+
+    def _may_follow(self, cited: Citation) -> list[str]:
+        law = self._law.on(self._clock().date())
+        found = sanctions_for(cited.rule, cited.jurisdiction, self._operator.facts, law)
+        return [f"{in_words(step)} ({ladder.rule})" for ladder, step in found if step.step not in ("other", "warning")]
+
 
 def _claim(text: str) -> Claim:
     jurisdiction, basis = text.split(":")
@@ -153,26 +185,3 @@ def is_acknowledged(rule: str, category: str, said: Iterable[Acknowledgement]) -
 def _unsaid(duty: CollectionDuty, said: Iterable[Acknowledgement]) -> tuple[str, ...]:
     said = list(said)
     return tuple(c for c in duty.categories if not is_acknowledged(duty.citation.rule, c, said))
-
-
-def _refusal(weighed: list[Weighed], inventory: Inventory) -> str:
-    """The operator's text: what would be collected, which rule stands against it, what would satisfy it."""
-    lines = ["this version collects what the network did not collect before, and a duty that comes with it is not met"]
-    by_duty: dict[CollectionDuty, list[Weighed]] = {}
-    for found in weighed:
-        by_duty.setdefault(found.duty, []).append(found)
-    for duty, found_at in by_duty.items():
-        cited = duty.citation
-        open_categories = dict.fromkeys(category for found in found_at for category in found.open)
-        columns = ", ".join(c.name for category in open_categories for c in inventory.of(category))
-        lines += [
-            f"  {', '.join(open_categories)} ({columns}) at {', '.join(found.site for found in found_at)}",
-            f"    {cited.rule} ({cited.act}, {cited.article}; {cited.jurisdiction}): {cited.summary}",
-            f"    not met: {duty.why}",
-            f"    would satisfy it: {duty.remedy}",
-            *(
-                f'    or acknowledge it: domicile inventory acknowledge {category} --rule {cited.rule} --reason "…"'
-                for category in open_categories
-            ),
-        ]
-    return "\n".join(lines)

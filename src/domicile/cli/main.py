@@ -40,6 +40,7 @@ from domicile.cli.output import (
 )
 from domicile.cli.plan import plan_command
 from domicile.cli.relocate import relocate_command
+from domicile.cli.replay import replay_command
 from domicile.cli.stats import stats
 from domicile.config import Config
 from domicile.logs import configure_logs
@@ -59,6 +60,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command(name="relocate")(relocate_command)
+app.command(name="replay")(replay_command)
 app.add_typer(member_app, name="member")
 app.add_typer(law_app, name="law")
 app.add_typer(hub_app, name="hub")
