@@ -6,6 +6,7 @@ tables and constraints leave this module, never the message.
 
 import asyncio
 import contextlib
+import os
 import select
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
@@ -186,7 +187,7 @@ class Database:
             options = conninfo_to_dict(conninfo).get("options") or ""
             conninfo = make_conninfo(conninfo, options=f"{options} {_READING}".strip())
         self.name = name
-        self.conninfo = conninfo
+        self.conninfo = conninfo = make_conninfo(conninfo, application_name=f"domicile {os.getpid()}")
         self._reading = reading
         self._wait_s = wait_s
         self._resting_until = 0.0

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import MetaData
@@ -26,11 +26,13 @@ from domicile.placement.directory import Directory
 from domicile.placement.embedded import Embedded
 from domicile.placement.inventory import take_inventory
 from domicile.placement.ownership import Ownership, load_ownership
+from domicile.placement.pgbinaries import account, find
 from domicile.placement.routing import Clock, Router
 from domicile.placement.sealing import load_secret
 from domicile.placement.servers import open_servers
 from domicile.placement.sites import Credentials, Site, check_server, make_site
 from domicile.relocation.agent import SiteAgent
+from domicile.relocation.backup import Backups
 from domicile.relocation.coordinator import Coordinator
 from domicile.relocation.erasure import Erasure
 from domicile.relocation.journal import Journal
@@ -61,6 +63,12 @@ class Engine:
     collecting: Collecting
     clock: Clock
     embedded: Embedded | None
+    credentials: dict[str, Credentials] = field(repr=False)
+
+    def backups(self, name: SiteName) -> Backups:
+        """The backups of a site that this process opened."""
+        found = self.embedded.binaries if self.embedded else find(self.config.embedded.bindir, account(None, Path()))
+        return Backups(self.sites[name], self.credentials[name].owner, found, self.ownership, self.directory)
 
 
 @contextlib.asynccontextmanager
@@ -141,6 +149,7 @@ def _assemble(
         collecting=Collecting(sites, take_inventory(ownership), law, policy, operator, clock, proofs),
         clock=clock,
         embedded=embedded,
+        credentials=credentials,
     )
 
 

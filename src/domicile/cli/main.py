@@ -16,6 +16,7 @@ from domicile.audit.check import check_declaration
 from domicile.audit.lawfulness import find_unlawful_homes
 from domicile.audit.report import AuditReport
 from domicile.audit.residency import audit as audit_sites
+from domicile.cli.backup import backup_command, restore_command
 from domicile.cli.hub import hub_app
 from domicile.cli.inventory import inventory_app
 from domicile.cli.laws import law_app
@@ -61,6 +62,8 @@ app = typer.Typer(
 )
 app.command(name="relocate")(relocate_command)
 app.command(name="replay")(replay_command)
+app.command(name="backup")(backup_command)
+app.command(name="restore")(restore_command)
 app.add_typer(member_app, name="member")
 app.add_typer(law_app, name="law")
 app.add_typer(hub_app, name="hub")

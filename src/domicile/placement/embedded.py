@@ -30,7 +30,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from domicile.errors import Misconfigured
-from domicile.placement.pgbinaries import ENVIRONMENT, account, find
+from domicile.placement.pgbinaries import ENVIRONMENT, Binaries, account, find
 from domicile.placement.pgcluster import Clusters, check_format, read_json, write_private
 from domicile.placement.supervised import Supervised, socket_folder, sweep
 
@@ -102,6 +102,11 @@ class Embedded:
         except OSError as error:
             raise Misconfigured(f"The data folder {data} cannot be used: {error.strerror}: {error.filename}") from error
         return running
+
+    @property
+    def binaries(self) -> Binaries:
+        """The PostgreSQL programs that run these servers."""
+        return self._clusters.binaries
 
     def add(self, name: str) -> Server:
         """Start one more server, for a new site. Only the owner can."""

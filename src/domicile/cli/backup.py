@@ -1,0 +1,85 @@
+"""`domicile backup` and `domicile restore`: one site, sealed under its own key."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from domicile.cli.output import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    failures,
+    on_network,
+    out,
+    print_json,
+    run,
+    say,
+    settings,
+)
+from domicile.config import Config
+from domicile.errors import InvalidInput
+from domicile.ids import SiteName
+from domicile.relocation.backup import Manifest, Restored
+from domicile.running import Domicile
+from domicile.wiring import open_domicile
+
+SiteArgument = Annotated[str, typer.Argument(metavar="SITE", help="The site, like ru-1.")]
+
+
+def backup_command(
+    site: SiteArgument,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Another folder; outside the site's own it needs a reason.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why a backup leaves the site's place; recorded with it.")] = "",
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Back a site up: PostgreSQL's own dump and the files, sealed under the site's key. Works while `up` runs."""
+    with failures(json):
+
+        async def work(domicile: Domicile) -> tuple[Path, Manifest]:
+            return await domicile.backups(_known(domicile, site)).back_up(domicile.clock(), to, reason)
+
+        folder, manifest = on_network(settings(data, config), work)
+        if json:
+            print_json({"ok": True, "folder": folder, "members": manifest.members, "sizes": manifest.sizes})
+        else:
+            size = sum(manifest.sizes.values()) / 1e6
+            out.print(f"{folder}: {manifest.members:,} members, {size:,.1f} MB, sealed", highlight=False)
+            out.print("Keep the site's key apart from it: without that key nobody can open it.", style="dim")
+
+
+def restore_command(
+    site: SiteArgument,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The backup.", file_okay=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: what the site holds now is replaced.")] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take a backup back, and ask the hub who has moved on since. `up` must not run."""
+    with failures(json):
+        if not yes and not json:
+            typer.confirm(f"Replace everything that {site} holds with {folder}?", abort=True)
+        found = run(_restore(settings(data, config), site, folder))
+        if json:
+            print_json({"ok": True, "members": found.members, "erased": found.erased, "lost": found.lost})
+        else:
+            out.print(f"{site} is as it was on {found.taken_at:%Y-%m-%d %H:%M} UTC: {found.members:,} members.")
+            out.print(f"{found.erased} who live elsewhere now, or were erased since, were erased here again.")
+            if found.lost:
+                out.print(f"[yellow]{found.lost} members joined or arrived since then: their rows are lost.[/]")
+
+
+async def _restore(config: Config, site: str, folder: Path) -> Restored:
+    async with open_domicile(config, exclusive=config.hub.dsn is None, progress=say, collects=False) as domicile:
+        return await domicile.backups(_known(domicile, site)).restore(folder)
+
+
+def _known(domicile: Domicile, site: str) -> SiteName:
+    if site not in domicile.sites:
+        raise InvalidInput(f"there is no site {site}; there are {', '.join(domicile.sites)}")
+    return SiteName(site)
