@@ -180,7 +180,7 @@ def _broken(rule: Breach) -> dict[str, Any]:
     return {
         **_timed(rule),
         "trigger": ", ".join(["a breach", *_reach(rule)]),
-        "duty": f"tell {' and '.join(told)}",
+        "duty": f"tell {' and '.join(told)}" if told else "look into it",
         "follow_up": rule.follow_up,
         "members": Term(rule.members_deadline, rule.members_words) if rule.tells_members else None,
     }
