@@ -48,7 +48,8 @@ class Term(Struct, frozen=True):
 class Clock(Struct, frozen=True, kw_only=True):
     """One rule's clock. `duty` is to be done within `normal` of what `starts` it, or within `urgent`.
 
-    `settled`: the pack knows what the rule says and that it binds. `waits_for`: the event without which the rule does
+    `binds`: in words, whom, where that is not everybody. `settled`: the pack knows what the rule says and that it binds
+    this operator. `waits_for`: the event without which the rule does
     not run yet; None for a rule in force. Only a breach has `follow_up` (a later report to the same authority) and
     `members` (when those concerned are told), only an access request an `extension`, only a demand `notice` and `gag`.
     """
@@ -65,6 +66,7 @@ class Clock(Struct, frozen=True, kw_only=True):
     members: Term | None = None
     notice: Notice | None = None
     gag: str | None = None
+    binds: str | None = None
     settled: bool
     waits_for: str | None = None
     citation: Citation
@@ -135,11 +137,30 @@ def _clock(article: Compiled, waits_for: str | None = None) -> Clock:
     return Clock(
         jurisdiction=article.jurisdiction,
         kind=rule.kind_name,
+        binds="; ".join(_conditions(rule)) or None,
         settled=article.settled,
         waits_for=waits_for,
         citation=article.citation,
         **_TERMS[type(rule)](rule),
     )
+
+
+def _conditions(rule: Rule) -> Iterator[str]:
+    """What an operator must be for the rule to bind."""
+    for threshold in rule.thresholds:
+        unit = threshold.currency or threshold.metric.replace("_", " ")
+        low = f"from {threshold.at_least:,} {unit}" if threshold.at_least is not None else ""
+        yield f"{low} below {threshold.below:,} {unit}".strip() if threshold.below is not None else low
+    if rule.designation:
+        yield f"designated {rule.designation}"
+    if rule.owner:
+        yield f"owned in {rule.owner}"
+    if rule.established:
+        yield f"established {'in the country' if rule.established == 'here' else 'abroad'}"
+    if rule.unit:
+        yield f"established in {rule.unit}"
+    if rule.collects:
+        yield f"collects {', '.join(rule.collects)}"
 
 
 def _demanded(rule: Content | Disclosure) -> dict[str, Any]:
