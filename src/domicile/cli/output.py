@@ -56,13 +56,18 @@ def remember_sites(config: Config) -> None:
     known.write_text(f"sites = {msgspec.json.encode(names).decode()}\n")
 
 
+def has_network(config: Config) -> bool:
+    """Whether there is a network under these settings: on servers of the operator's, or in the data folder."""
+    return config.hub.dsn is not None or (config.data / REMEMBERED).exists()
+
+
 @contextlib.asynccontextmanager
 async def running(config: Config, *, collects: bool = True) -> AsyncIterator[Domicile]:
     """The network of a data folder: attached to, if `up` is running, else started for this command alone.
 
     `collects=False` is for commands that store nothing of a member: they work also while a start is refused.
     """
-    if config.hub.dsn is None and not (config.data / REMEMBERED).exists():
+    if not has_network(config):
         raise Misconfigured(f"{config.data} holds no network yet; `up` or `seed` makes one")
     async with open_domicile(config, progress=say, collects=collects) as domicile:
         yield domicile

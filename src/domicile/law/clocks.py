@@ -21,17 +21,17 @@ _NOTICE = {
     "notify_required": "the member must be told",
     "authority_notifies": "the authority tells the member",
     "forbidden_until": "the member may not be told for now",
-    "forbidden_indefinite": "the member may never be told",
+    "forbidden_indefinite": "the member may not be told, without an end",
     "unknown": "whether the member may be told is not known",
 }
-_RIGHT = {
-    "access": "for their data",
-    "correction": "for a correction",
-    "erasure": "for erasure",
-    "portability": "for their data in a portable form",
-    "objection": "that processing stop (an objection)",
-    "stop_publication": "that publication stop",
-    "complaint": "with a complaint",
+_ASKS = {
+    "access": "a member asks for their data",
+    "correction": "a member asks for a correction",
+    "erasure": "a member asks for erasure",
+    "portability": "a member asks for their data in a portable form",
+    "objection": "a member objects to processing",
+    "stop_publication": "a member asks that publication stop",
+    "complaint": "a member complains",
 }
 
 
@@ -189,7 +189,7 @@ def _gag(rule: Content | Disclosure) -> Iterator[str]:
 def _asked(rule: Access) -> dict[str, Any]:
     return {
         **_timed(rule),
-        "trigger": f"a member asks {_RIGHT[rule.right]}",
+        "trigger": _ASKS[rule.right],
         "duty": "answer",
         "extension": rule.extension,
     }

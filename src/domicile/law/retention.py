@@ -38,6 +38,11 @@ class Clash(Struct, frozen=True, kw_only=True):
     keeps: Citation
     limits: Citation
 
+    @property
+    def rules(self) -> tuple[Citation, Citation]:
+        """Both rules."""
+        return self.keeps, self.limits
+
 
 def find_clashes(
     on: LawOn, operator: Operator | None = None, jurisdictions: Iterable[Country] | None = None
