@@ -200,3 +200,20 @@ async def test_what_nobody_here_is_touched_by_is_left_out(north: Domicile) -> No
     found = await planned(north, overlay(made_up("NO", HOME), made_up("PE", far)))
     assert found.outlook.rules == ()
     assert found.territory.claimed == {Country("NO"): 2}
+
+
+async def test_tables_that_would_collect_more_are_asked_about_before_they_are_there(north: Domicile) -> None:
+    only = residency("NO-PHONES", '["NO"]', valid_from="2020-01-01", collects='["user.contact.phone_number"]')
+    notify = keys("breach", "NO-TELL", valid_from="2020-01-01", collects='["user.contact.phone_number"]')
+    law = made_up("NO", only.replace('"NO"', '"CL"'), notify)
+    stated = msgspec.structs.replace(north.operator.stated, collected=frozenset({"user.name"}))
+    network = replace(network_of(north, load_prices()), law=law, operator=stated)
+    today = north.clock().date() + timedelta(days=1)
+    assert (await make_plan(network, today, north.clock())).moves == ()
+    more = frozenset({"user.name", "user.contact.phone_number"})
+    found = await make_plan(network, today, north.clock(), collected=more)
+    assert found.newly_collected == ("user.contact.phone_number",)
+    assert [(p.move.source, p.move.target, p.move.members, p.move.only_on_trial) for p in found.moves] == [
+        ("no-1", "cl-1", 2, True)
+    ]
+    assert [(c.citation.rule, c.what) for c in found.outlook.clocks] == [("NO-TELL", "begins to bind")]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from domicile.cli.inventory import TablesOption, read_tables
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -44,6 +45,7 @@ def plan_command(
     packs: PacksOption = None,
     data: DataOption = None,
     config: ConfigOption = None,
+    tables: TablesOption = None,
     prices: PricesOption = None,
     html: HtmlOption = None,
     json: JsonOption = False,
@@ -53,9 +55,10 @@ def plan_command(
         day = parse_day(on)
         assert day is not None
         tested, costs = load_packs(packs) if packs else None, load_prices(prices)
+        collected = read_tables(tables).categories if tables else None
 
         async def work(domicile: Domicile) -> Plan:
-            return await make_plan(network_of(domicile, costs), day, domicile.clock(), tested, say)
+            return await make_plan(network_of(domicile, costs), day, domicile.clock(), tested, say, collected)
 
         chosen = settings(data, config)
         found = look_at_network(chosen, work)

@@ -1,5 +1,6 @@
 """A plan as one JSON document. The keys are part of the command line: scripts rely on them."""
 
+from dataclasses import asdict
 from typing import Any
 
 from domicile.border.stats import Nearness
@@ -25,11 +26,13 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "on": plan.on,
         "compared_with": plan.since,
         "packs_under_test": plan.tested,
+        "newly_collected": plan.newly_collected,
         "members": plan.members,
         "silent_sites": plan.silent,
         "moves": [_move(planned) for planned in plan.moves],
         "may_move": [_may_move(found) for found in plan.may_move],
         "conflicts": [_conflict(found) for found in plan.conflicts],
+        "open_proposals": [asdict(found) for found in plan.proposed],
         "refused_crossings": len(plan.refused),
         "crossings": [_crossing(crossing, members) for crossing, members in plan.crossings.items()],
         "copies_to_recall": {"copies": plan.copies.to_recall, "basis": plan.copies.basis},
@@ -63,7 +66,7 @@ def _move(planned: PlannedMove) -> dict[str, Any]:
         "media": {"files": held.files, "bytes": held.file_bytes, "basis": held.file_basis} if held else None,
         "due": move.due,
         "lawful_before": move.lawful_before,
-        "only_with_packs_under_test": move.only_with_packs,
+        "only_on_trial": move.only_on_trial,
         "reason": move.reason,
         "rules": _rules(move.rules),
         "would_let_them_stay": [named(lack) for lack in move.missing],

@@ -23,6 +23,8 @@ def show_plan(plan: Plan) -> None:
     line(f"[bold]What {plan.on} asks of this network[/], compared with {plan.since}")
     if plan.tested:
         line(f"Under test: the packs of {', '.join(plan.tested)}")
+    if plan.newly_collected:
+        line(f"Newly collected then: {', '.join(plan.newly_collected)}")
     for site in plan.silent:
         line(f"[red]{site} does not answer: nothing is known of its members, and nothing is said of them.[/]")
     _show_moves(plan)
@@ -74,6 +76,9 @@ def _show_may_move(plan: Plan) -> None:
     for found in plan.may_move:
         places, rules = ", ".join(found.countries), ", ".join(rule.rule for rule in found.rules)
         line(f"{found.members:,} members at {found.site} may then live in {places} too, and need not ({rules})")
+    for offer in plan.proposed:
+        stay = "; they may as well stay" if offer.lawful else ""
+        line(f"{offer.members:,} members at {offer.site} have not yet answered the proposal of {offer.target}{stay}")
     if plan.conflicts:
         heading("Conflicts between laws")
     for conflict in plan.conflicts:

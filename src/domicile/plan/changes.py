@@ -17,7 +17,7 @@ from domicile.law.facts import Operator
 from domicile.law.rule import Rule
 from domicile.plan.days import Day
 
-What = Literal["begins", "changes", "ends", "comes and goes"]
+What = Literal["begins", "changes", "ends", "comes and goes", "begins to bind"]
 Binds = Literal["binds", "may bind", "does not bind"]
 
 KINDS: tuple[type[Rule], ...] = get_args(AnyRule)
@@ -73,6 +73,8 @@ def _changes_of(place: Country, before: Day, after: Day) -> Iterator[RuleChange]
         elif was is not None and now is not None and (words := _words(was.rule, now.rule)):
             begins = max(now.rule.valid_from or before.law.date, before.law.date)
             yield _change("changes", begins, now, words, binding_of(now, after))
+        elif was is not None and now is not None and _taken_on(was, now, before, after):
+            yield _change("begins to bind", before.law.date, now, (now.citation.summary,), binding_of(now, after))
     yield from _passing(place, before, after, old.keys() | new.keys())
 
 
@@ -96,6 +98,11 @@ def binding_of(article: Compiled, day: Day) -> Binds:
     if found is None:
         return "does not bind"
     return "binds" if found.settled else "may bind"
+
+
+def _taken_on(was: Compiled, now: Compiled, before: Day, after: Day) -> bool:
+    """Whether a rule that has not changed binds from then on, as for tables that collect more."""
+    return binding_of(was, before) == "does not bind" != binding_of(now, after)
 
 
 def _ended(place: Country, was: Compiled, before: Day, after: Day) -> RuleChange:

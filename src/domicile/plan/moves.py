@@ -18,8 +18,8 @@ V = TypeVar("V")
 class Move:
     """Groups at one site who must move to one country, for the same rules, from the day `due`.
 
-    `target` is None where there is no site in that country. `missing` papers would let them stay. `only_with_packs`:
-    the live packs let them stay; the packs under test do not.
+    `target` is None where there is no site in that country. `missing` papers would let them stay. `only_on_trial`:
+    they may stay, but for the packs or tables on trial.
     """
 
     source: SiteName
@@ -30,7 +30,7 @@ class Move:
     reason: str
     due: date
     lawful_before: bool
-    only_with_packs: bool
+    only_on_trial: bool
     groups: list[Group] = field(default_factory=list)
 
     @property
@@ -66,8 +66,8 @@ def find_moves(
 ) -> list[Move]:
     """Every move that the fates ask for, those that are due first ahead.
 
-    `turns` are the days on which the law changes, `as_of` the law of such a day, `live` that of the last without the
-    packs under test.
+    `turns` are the days on which the law changes, `as_of` the law of such a day, `live` that of the last without what
+    is on trial.
     """
     moves: dict[object, Move] = {}
     for group, fate in fates.items():

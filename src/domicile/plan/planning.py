@@ -25,6 +25,7 @@ from domicile.plan.moves import Move, find_conflicts, find_may_move, find_moves
 from domicile.plan.options import Pricing, price_options
 from domicile.plan.outlook import look_ahead
 from domicile.plan.prices import Prices
+from domicile.plan.proposals import find_proposals
 from domicile.plan.report import Copies, Plan, SiteState
 from domicile.plan.territory import find_territory
 from domicile.plan.weighing import weigh_moves
@@ -70,12 +71,17 @@ class Comparison:
 
 
 async def compare_days(
-    network: Network, on: date, now: datetime, tested: Law | None = None, progress: Progress = lambda line: None
+    network: Network,
+    on: date,
+    now: datetime,
+    tested: Law | None = None,
+    progress: Progress = lambda line: None,
+    collected: frozenset[str] | None = None,
 ) -> Comparison:
     """Who must move by `on`, compared with today; for a day in the past, with the day before it.
 
-    Under the packs `tested`, if given, in the place of the live ones of the same jurisdictions. Raises Unavailable
-    when no site answers.
+    Under the packs `tested`, if given, in the place of the live ones of the same jurisdictions, and if the network
+    then collects these categories. Raises Unavailable when no site answers.
     """
     since = min(now.date(), on - timedelta(days=1))
     law = overlay(network.law, tested) if tested else network.law
@@ -84,23 +90,29 @@ async def compare_days(
     if not census.papers:
         raise Unavailable("no site answers, so that there is nothing to plan from")
     operator = msgspec.structs.replace(network.operator, counts=await network.count(network.law, law))
+    then = operator if collected is None else msgspec.structs.replace(operator, collected=collected)
 
-    def see(packs: Law, day: date) -> Day:
-        return make_day(packs, day, network.policy, operator, census)
+    def see(packs: Law, who: Operator, day: date) -> Day:
+        return make_day(packs, day, network.policy, who, census)
 
-    before, after = see(network.law, since), see(law, on)
+    before, after, live = see(network.law, operator, since), see(law, then, on), see(network.law, operator, on)
     progress(f"Asking the law of {since} and of {on} about {len(census.groups)} groups …")
     fates = find_fates(census.groups, before, after, [*network.sites])
     turns = turning_days(law, network.operator, since, on)
-    moves = find_moves(fates, [*network.sites], since, turns, partial(see, law), see(network.law, on))
+    moves = find_moves(fates, [*network.sites], since, turns, partial(see, law, then), live)
     return Comparison(since, law, census, before, after, fates, moves)
 
 
 async def make_plan(
-    network: Network, on: date, now: datetime, tested: Law | None = None, progress: Progress = lambda line: None
+    network: Network,
+    on: date,
+    now: datetime,
+    tested: Law | None = None,
+    progress: Progress = lambda line: None,
+    collected: frozenset[str] | None = None,
 ) -> Plan:
     """What `on` asks of the network as it stands; see `compare_days`. Reads only. Raises Unavailable."""
-    compared = await compare_days(network, on, now, tested, progress)
+    compared = await compare_days(network, on, now, tested, progress, collected)
     census, before, after, moves = compared.census, compared.before, compared.after, compared.moves
     isolated = frozenset(name for name, site in network.sites.items() if site.isolated)
     crossings = find_crossings(compared.fates, before, after, [*network.sites], isolated)
@@ -114,12 +126,14 @@ async def make_plan(
         since=compared.since,
         on=on,
         tested=tuple(tested.packs) if tested else (),
+        newly_collected=tuple(sorted((collected or frozenset()) - (network.operator.collected or frozenset()))),
         sites=tuple(_site_states(network, census, moves)),
         silent=census.silent,
         members=sum(group.members for group in census.groups),
         moves=planned,
         may_move=tuple(find_may_move(compared.fates)),
         conflicts=tuple(find_conflicts(compared.fates)),
+        proposed=tuple(await find_proposals(network.sites, network.ownership)),
         crossings=crossings,
         copies=Copies(),
         territory=territory,

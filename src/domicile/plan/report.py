@@ -10,6 +10,7 @@ from domicile.plan.moves import Conflicted, MayMove
 from domicile.plan.options import Option
 from domicile.plan.outlook import Outlook
 from domicile.plan.prices import Prices
+from domicile.plan.proposals import Proposed
 from domicile.plan.territory import Territory
 from domicile.plan.weighing import PlannedMove
 
@@ -48,18 +49,21 @@ class Copies:
 class Plan:
     """What a day would ask of the network as it stands now, compared with the day `since`.
 
-    `silent` sites did not answer: nothing is said of their members.
+    `tested` are the packs on trial, `newly_collected` categories of tables on trial. `silent` sites did not answer:
+    nothing is said of their members.
     """
 
     since: date
     on: date
     tested: tuple[Country, ...]
+    newly_collected: tuple[str, ...]
     sites: tuple[SiteState, ...]
     silent: tuple[SiteName, ...]
     members: int
     moves: tuple[PlannedMove, ...]
     may_move: tuple[MayMove, ...]
     conflicts: tuple[Conflicted, ...]
+    proposed: tuple[Proposed, ...]
     crossings: Mapping[ChangedCrossing, int]
     copies: Copies
     territory: Territory
