@@ -140,8 +140,13 @@ def find_waiting(after: Day, places: Iterable[Country]) -> list[Waiting]:
         Waiting(cite(place, rule), rule.kind_name, rule.event, rule.after_months, _note(rule))
         for place in places
         for rule in after.law.packs[place].rule
-        if starts(rule, after.operator) is None or not rule.in_force_known
+        if _waits(rule, after)
     ]
+
+
+def _waits(rule: Rule, day: Day) -> bool:
+    begins = starts(rule, day.operator)
+    return begins is None or (begins <= day.law.date and not rule.in_force_known)
 
 
 def _note(rule: Rule) -> str:
