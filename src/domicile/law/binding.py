@@ -81,6 +81,8 @@ def binds(rule: Rule, place: Country, operator: Operator, today: date, since: da
     """Whether every condition that the operator answered is met."""
     if rule.designation is not None and f"{place}:{rule.designation}" not in operator.designations:
         return False
+    if rule.exempt is not None and f"{place}:{rule.exempt}" in operator.designations:
+        return False
     if rule.owner is not None and operator.owner not in (None, rule.owner):
         return False
     if rule.owner_not is not None and operator.owner == rule.owner_not:

@@ -114,7 +114,7 @@ def _ladder(number: int, rule: AnyRule) -> Iterator[Fault]:
 def _places(number: int, rule: AnyRule) -> Iterator[Fault]:
     for key in ("owner", "owner_not"):
         yield from _unknown_places(number, key, (getattr(rule, key),) if getattr(rule, key) else ())
-    for key in ("homes", "homes_not", "importers", "importers_except", "countries", "against"):
+    for key in ("homes", "homes_not", "importers", "importers_except", "countries", "countries_except", "against"):
         yield from _unknown_places(number, key, getattr(rule, key, ()))
 
 

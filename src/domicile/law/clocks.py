@@ -51,7 +51,8 @@ class Clock(Struct, frozen=True, kw_only=True):
     `binds`: in words, whom, where that is not everybody. `settled`: the pack knows what the rule says and that it binds
     this operator. `waits_for`: the event without which the rule does
     not run yet; None for a rule in force. Only a breach has `follow_up` (a later report to the same authority) and
-    `members` (when those concerned are told), only an access request an `extension`, only a demand `notice` and `gag`.
+    `members` (when those concerned are told), only an access request an `extension`, only a demand `suspended_by` (who
+    may stop the clock by an objection), `notice` and `gag`.
     """
 
     jurisdiction: Country
@@ -64,6 +65,7 @@ class Clock(Struct, frozen=True, kw_only=True):
     extension: Period | None = None
     follow_up: Period | None = None
     members: Term | None = None
+    suspended_by: str | None = None
     notice: Notice | None = None
     gag: str | None = None
     binds: str | None = None
@@ -89,11 +91,13 @@ def clocks(
 
     A bloc's rules hold for its members: of Germany one gets Germany's clocks and the Union's. None: of every pack.
     """
+    asked = None if jurisdictions is None else frozenset(jurisdictions)
     return tuple(
         _clock(article)
-        for place in places(on, jurisdictions)
+        for place in places(on, asked)
         for kind in KINDS
         for article in bound(place, kind, operator, on)
+        if _is_law(article.rule, place, asked, on)
     )
 
 
@@ -101,13 +105,14 @@ def waiting_clocks(
     on: LawOn, operator: Operator | None = None, jurisdictions: Iterable[Country] | None = None
 ) -> tuple[Clock, ...]:
     """The clocks that would bind this operator but wait for something, such as a publication or a decision served."""
-    known = operator or UNKNOWN
+    known, asked = operator or UNKNOWN, None if jurisdictions is None else frozenset(jurisdictions)
     return tuple(
         _clock(Compiled(place, rule), _event(rule))
-        for place in places(on, jurisdictions)
+        for place in places(on, asked)
         for kind in KINDS
         for rule in sorted(on.packs[place].rule, key=lambda rule: rule.id)
         if isinstance(rule, kind) and _waits(rule, known, on) and binds(rule, place, known, on.date)
+        if _is_law(rule, place, asked, on)
     )
 
 
@@ -116,6 +121,13 @@ def places(on: LawOn, jurisdictions: Iterable[Country] | None) -> tuple[Country,
     if jurisdictions is None:
         return tuple(sorted(on.packs))
     return tuple(sorted({place for country in jurisdictions for place in on.group(country)}))
+
+
+def _is_law(rule: Rule, place: Country, asked: frozenset[Country] | None, on: LawOn) -> bool:
+    """Whether a bloc's rule is law in any of the countries asked about."""
+    if asked is None or not rule.countries_except:
+        return True
+    return any(place in on.group(country) for country in asked.difference(rule.countries_except))
 
 
 def _waits(rule: Rule, operator: Operator, on: LawOn) -> bool:
@@ -170,6 +182,7 @@ def _demanded(rule: Content | Disclosure) -> dict[str, Any]:
         "trigger": f"{' or '.join(rule.instruments) or 'demand'}{of}",
         "duty": rule.duty if isinstance(rule, Content) else f"hand over {', '.join(rule.classes)} data",
         "urgent": Term(rule.urgent, rule.urgent_when) if rule.urgent or rule.urgent_when else None,
+        "suspended_by": rule.suspended_by,
         "notice": rule.notice,
         "gag": ", ".join(_gag(rule)) or None,
     }

@@ -58,8 +58,15 @@ def _findings(person: Person, demand: Demand, operator: Operator, on: LawOn) -> 
 def _issued(demand: Demand, operator: Operator, on: LawOn) -> Iterator[Compiled]:
     for place in on.group(demand.issuer):
         for article in bound(place, Disclosure, operator, on):
-            if demand.wants in _disclosure(article).classes:
+            if demand.wants in _disclosure(article).classes and _in_force_between(article, demand, on):
                 yield article
+
+
+def _in_force_between(article: Compiled, demand: Demand, on: LawOn) -> bool:
+    """Whether the rule is law where the authority is and where the data is, and speaks of data that is there."""
+    rule = _disclosure(article)
+    excepted = demand.issuer in rule.countries_except or demand.home in rule.countries_except
+    return not excepted and (not rule.homes or on.within(demand.home, rule.homes))
 
 
 def _reaching(person: Person, demand: Demand, operator: Operator, on: LawOn) -> Iterator[Compiled]:

@@ -78,10 +78,14 @@ class Content(Demanded, frozen=True, kw_only=True, tag="content"):
 
 
 class Disclosure(Demanded, frozen=True, kw_only=True, tag="disclosure"):
-    """A demand for data. `reaches`: data of persons whom this law claims, data held here, or data anywhere."""
+    """A demand for data. `reaches`: data of persons whom this law claims, data held here, or data anywhere.
+
+    `homes`: only data whose home is in one of these, such as a country with which there is an agreement.
+    """
 
     classes: tuple[DataClass, ...]
     reaches: Literal["claimed", "held_here", "anywhere"] = "claimed"
+    homes: tuple[str, ...] = ()
 
 
 class Blocking(Rule, frozen=True, kw_only=True, tag="blocking"):

@@ -75,6 +75,8 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_fi
     It binds an operator who meets every condition that it names: `thresholds`, `designation` (named on an authority's
     list), `owner` and `owner_not` (nationality of the site's owner), `established` (has, or has not, an establishment
     in the jurisdiction), `unit` (established in this free zone), `collects` (collects one of these categories).
+    `exempt` is the other way round: it binds everybody but who is on that list. `countries_except` are members of a
+    bloc where its rule is no law: nobody there demands by it, and nothing there is reached by it.
     `existing_until`: for who joined before `valid_from` it binds only after that day.
     """
 
@@ -91,11 +93,13 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_fi
     subject: Subject
     thresholds: tuple[Threshold, ...] = ()
     designation: str | None = None
+    exempt: Text | None = None
     owner: Country | None = None
     owner_not: Country | None = None
     established: Literal["here", "abroad"] | None = None
     unit: Text | None = None
     collects: tuple[str, ...] = ()
+    countries_except: tuple[str, ...] = ()
     authority: Text | None = None
     citation: Reference
     confidence: Confidence
@@ -111,6 +115,7 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_fi
             self.thresholds
             or self.collects
             or self.designation
+            or self.exempt
             or self.owner
             or self.owner_not
             or self.established

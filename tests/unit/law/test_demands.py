@@ -115,6 +115,26 @@ def test_a_bar_without_a_gate_never_opens() -> None:
     assert ask("RU", "DE", of=shut, safeguards=frozenset({paper})).verdict is Verdict.FORBIDDEN
 
 
+@pytest.mark.parametrize(("home", "reached"), [("US", True), ("DE", False)])
+def test_a_power_under_an_agreement_reaches_only_its_countries(home: str, reached: bool) -> None:
+    text = TOP.format("RU") + RULE.format("RU", "ASK", "disclosure", POWER.format("anywhere") + '\nhomes = ["US"]')
+    pack = parse_pack(text.encode(), "test.toml")
+    assert (ask("US", home, of=Law({pack.jurisdiction: pack})).verdict is Verdict.REQUIRED) == reached
+
+
+@pytest.mark.parametrize(("issuer", "home", "reached"), [("FR", "DE", True), ("DK", "DE", False), ("FR", "DK", False)])
+def test_where_a_blocs_rule_is_no_law_nobody_demands_by_it_and_nothing_is_reached(
+    issuer: str, home: str, reached: bool
+) -> None:
+    top = TOP.format("EU") + 'bloc_members = ["DE", "DK", "FR"]\n'
+    text = top + RULE.format("EU", "ASK", "disclosure", POWER.format("claimed") + '\ncountries_except = ["DK"]')
+    pack = parse_pack(text.encode(), "test.toml")
+    person = Person(frozenset({Claim("FR", Basis.RESIDENCE)}))  # type: ignore[arg-type]
+    demand = Demand(issuer=issuer, home=home, wants="subscriber")  # type: ignore[arg-type]
+    found = decide_disclosure(person, demand, Operator(), Law({pack.jurisdiction: pack}).on(TODAY), load_policy())
+    assert (found.verdict is Verdict.REQUIRED) == reached
+
+
 def test_the_rules_that_reach_come_with_their_gag() -> None:
     person = Person(frozenset({Claim("RU", Basis.RESIDENCE)}))  # type: ignore[arg-type]
     demand = Demand(issuer="RU", home="RU", wants="subscriber")  # type: ignore[arg-type]

@@ -96,8 +96,8 @@ def test_law_show_lists_the_version_of_the_day() -> None:
 
 
 def test_a_rule_without_a_known_first_day_is_listed_but_never_in_force() -> None:
-    assert "EU-AGE-SI" in {c.rule for c in LAW.rules("EU")}  # type: ignore[arg-type]
-    assert "EU-AGE-SI" not in {c.rule for c in LAW.rules("EU", TODAY)}  # type: ignore[arg-type]
+    assert "EU-OMNIBUS-BREACH" in {c.rule for c in LAW.rules("EU")}  # type: ignore[arg-type]
+    assert "EU-OMNIBUS-BREACH" not in {c.rule for c in LAW.rules("EU", TODAY)}  # type: ignore[arg-type]
 
 
 def test_citizenship_alone_is_never_proposed() -> None:
