@@ -113,7 +113,7 @@ async def test_what_cannot_be_said_in_money_is_said_in_words(network: Domicile, 
     ladder = '[{ step = "fine", what = "In kroner.", amount_max = 5, currency = "SEK" }, ' + (
         '{ step = "fine", what = "A share.", turnover_percent = 4.0 }]'
     )
-    law = made_up("JP", TO_JAPAN, sanction("JP-FINES", ladder))
+    law = made_up("JP", TO_JAPAN, sanction("JP-FINES", ladder, punishes='["JP-HOME"]'))
     stay = options(await planned(network, prices, law))["stay"]
     assert [line.unsaid for line in stay.lines] == [
         "the price file has no rate for SEK",
@@ -121,14 +121,16 @@ async def test_what_cannot_be_said_in_money_is_said_in_words(network: Domicile, 
     ]
     assert not stay.added_up(certain=False)
     silent = options(await planned(network, prices, made_up("JP", TO_JAPAN)))["stay"]
-    assert [line.unsaid for line in silent.lines] == ["the pack of JP has no rule that says"]
+    assert [line.unsaid for line in silent.lines] == ["the pack of JP has no ladder for these rules by name"]
 
 
 async def test_only_ladders_that_punish_these_rules_are_climbed(network: Domicile, prices: Prices) -> None:
     law = made_up("JP", TO_JAPAN, keys("breach", "JP-OTHER", valid_from="2020-01-01"),
                   sanction("JP-ELSE", punishes='["JP-OTHER"]'), sanction("JP-ALL"))  # fmt: skip
     stay = options(await planned(network, prices, law))["stay"]
-    assert {rung.citation.rule for rung in stay.follows} == {"JP-ALL"}
+    assert {(rung.citation.rule, rung.general) for rung in stay.follows} == {("JP-ALL", True)}
+    assert stay.total(certain=False) == Range(0, 0), "a ladder that names no rule is shown and not added up"
+    assert [line.unsaid for line in stay.lines] == ["the pack of JP has no ladder for these rules by name; see JP-ALL"]
 
 
 async def test_opening_a_site_needs_what_the_law_asks_of_who_is_there_and_what_leaves_it(

@@ -148,6 +148,7 @@ def _rung(rung: Rung) -> dict[str, Any]:
         "low": rung.amount.low if rung.amount else None,
         "high": rung.amount.high if rung.amount else None,
         "repeated": rung.repeat,
+        "general": rung.general,
         "rule": describe_rule(rung.citation),
     }
 

@@ -24,7 +24,7 @@ def show_law(plan: Plan) -> None:
     _show("Representatives, offices, licences", asked, _duty)
     doubtful = len(plan.outlook.presence) - len(asked)
     if doubtful:
-        line(f"and {doubtful} that bind only some operators; say who you are in [operator], or see --json", 2, "dim")
+        line(f"and {doubtful} that bind only some operators; say who you are in \\[operator], or see --json", 2, "dim")
     _show("Filings after a transfer begins", [filing for filing in plan.outlook.filings if not filing.on_file], _filing)
     _show("Rules that begin, change or end", plan.outlook.rules, _change)
     _show("Clocks that begin, change or end", plan.outlook.clocks, _change)

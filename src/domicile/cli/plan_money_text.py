@@ -55,7 +55,8 @@ def _part(part: Line) -> str:
 def _show_ladder(rungs: Sequence[Rung]) -> None:
     for rung in rungs:
         after = f"after {rung.after}: " if rung.after else ""
-        line(f"may follow: {escape(after + rung.what)} ({escape(rung.citation.article)})", 6, "dim")
+        which = "may follow, in general" if rung.general else "may follow"
+        line(f"{which}: {escape(after + rung.what)} ({escape(rung.citation.article)})", 6, "dim")
 
 
 def _told(told: Precedent) -> str:

@@ -83,10 +83,12 @@ class Pricing:
         yield self._leave(matter, told)
 
     def _stay(self, matter: Matter, rungs: tuple[Rung, ...], told: tuple[Precedent, ...]) -> Option:
-        lines = [self._fine(rung) for rung in rungs if rung.amount is not None or rung.unsaid]
-        if not rungs:
-            unsaid = f"the pack of {matter.jurisdiction} has no rule that says"
-            lines.append(Line("what may follow", None, certain=False, unsaid=unsaid))
+        lines = [self._fine(rung) for rung in rungs if (rung.amount or rung.unsaid) and not rung.general]
+        if not any(not rung.general for rung in rungs):
+            general = ", ".join(dict.fromkeys(rung.citation.rule for rung in rungs))
+            unsaid = f"the pack of {matter.jurisdiction} has no ladder for these rules by name"
+            more = f"; see {general}" if general else ""
+            lines.append(Line("what may follow", None, certain=False, unsaid=unsaid + more))
         if any(rung.cuts_off for rung in rungs):
             share = self.prices.of(matter.country, "member", "lost_if_blocked") or Range(0, 1)
             lines.append(self._revenue(matter, "members lost if the network is cut off there", share, certain=False))

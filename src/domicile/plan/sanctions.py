@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from domicile.ids import Country
 from domicile.law.binding import bound
+from domicile.law.compiled import Compiled
 from domicile.law.decision import Citation
 from domicile.law.duties import Sanction, Step
 from domicile.law.facts import Operator
@@ -17,7 +18,10 @@ CUTS_OFF = frozenset({"block", "app_removal", "data_ban", "throttle", "suspensio
 
 @dataclass(frozen=True)
 class Rung:
-    """One step of a ladder. `amount` is in the price file's currency, once; None: no money, or it cannot be said."""
+    """One step of a ladder. `amount` is in the price file's currency, once; None: no money, or it cannot be said.
+
+    `general`: the ladder names no rule, so that it may have nothing to do with these.
+    """
 
     citation: Citation
     step: str
@@ -26,16 +30,18 @@ class Rung:
     amount: Range | None
     unsaid: str
     repeat: bool
+    general: bool
 
     @property
     def cuts_off(self) -> bool:
-        return self.step in CUTS_OFF
+        """Whether members there are lost by it."""
+        return self.step in CUTS_OFF and not self.general
 
 
 def find_rungs(place: Country, broken: Collection[str], day: Day, prices: Prices) -> list[Rung]:
     """What may follow in a jurisdiction from breaking these rules, ladder by ladder, one rung after another."""
     return [
-        _rung(article.citation, step, day.operator, prices)
+        _rung(article, step, day.operator, prices)
         for article in bound(place, Sanction, day.operator, day.law)
         for step in _ladder(article.rule, broken)
     ]
@@ -47,10 +53,12 @@ def _ladder(rule: object, broken: Collection[str]) -> Iterator[Step]:
         yield from rule.ladder
 
 
-def _rung(citation: Citation, step: Step, operator: Operator, prices: Prices) -> Rung:
+def _rung(article: Compiled, step: Step, operator: Operator, prices: Prices) -> Rung:
+    assert isinstance(article.rule, Sanction)
     amount, unsaid = _amount(step, operator, prices)
     after = str(step.after) if step.after else None
-    return Rung(citation, step.step, step.what, after, amount, unsaid, step.repeat)
+    general = not article.rule.punishes
+    return Rung(article.citation, step.step, step.what, after, amount, unsaid, step.repeat, general)
 
 
 def _amount(step: Step, operator: Operator, prices: Prices) -> tuple[Range | None, str]:
