@@ -20,7 +20,7 @@ def test_the_date_is_the_first_day_on_which_the_number_is_reached(current: int, 
         return
     days = (found.day - TODAY).days
     assert days >= 1
-    assert days * slope >= more * (1 - 1e-9) and (days - 1) * slope < more
+    assert days * slope >= more * (1 - 1e-9) and (days - 1) * slope < more * (1 + 1e-9)
 
 
 @given(counts, counts, slopes, slopes)
