@@ -1,12 +1,14 @@
 """What strangers and members see, how an app is let in, and what is said when something is missing."""
 
+import io
 import re
+import zipfile
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from domicile.errors import Misdirected, TooMany, Unavailable, Withheld
+from domicile.errors import Misdirected, NotFound, TooMany, Unavailable, Withheld
 from domicile.ids import SiteName
 from domicile.network.posts import Draft
 from domicile.network.timelines import Timelines
@@ -245,3 +247,28 @@ async def authorization(domicile: Domicile, redirect_uri: str) -> dict[str, str]
         "response_type": "code",
         "scope": "read write",
     }
+
+
+async def test_a_member_downloads_their_archive_and_then_leaves_for_good(
+    domicile: Domicile, browser: Browser, member: MakeMember
+) -> None:
+    me = await member("US", password=PASSWORD, handle="leaving_by_the_page")
+    await domicile.posts.write(me, Draft(text="the last words"))
+    browser.client.cookies.set("domicile_session", await domicile.access.open_session(me))
+    page = await browser.get("/settings/rights")
+    archive = await browser.send("/settings/rights/archive", page, {})
+    assert archive.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(archive.content)) as packed:
+        assert b"the last words" in packed.read("outbox.json")
+    for typed, said in (
+        ({"password": "wrong", "sure": "yes"}, "is not your password"),
+        ({"password": PASSWORD}, "must be ticked"),
+    ):
+        refused = await browser.send("/settings/rights/erase", page, typed)
+        assert refused.status_code == 422 and said in refused.text
+    assert (await domicile.router.home_of(me, ask_hub=True)).site == "us-1"
+    gone = await browser.send("/settings/rights/erase", page, {"password": PASSWORD, "sure": "yes"})
+    assert gone.status_code == 303
+    with pytest.raises(NotFound):
+        await domicile.router.home_of(me, ask_hub=True)
+    assert (await browser.get("/settings/rights")).status_code in (302, 303), "nobody is logged in any more"

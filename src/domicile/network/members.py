@@ -305,6 +305,11 @@ class Members:
 
         return await self.router.read(member, read)
 
+    async def check_password(self, member: MemberId, password: str) -> None:
+        """Whether it is this member's password. Raises NotAuthenticated."""
+        if not await password_matches(await self._password_hash(member), password[:1024]):
+            raise NotAuthenticated("wrong password", "This is not your password")
+
     async def set_password(self, member: MemberId, password: str) -> None:
         """Give a member a new password."""
         hashed = await hash_password(check_password_form(password))

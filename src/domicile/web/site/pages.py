@@ -21,6 +21,7 @@ from domicile.web.site.reading import (
     write_post,
 )
 from domicile.web.site.refusals import show_http_refusal, show_refusal, show_unexpected
+from domicile.web.site.rights import erase_account, show_rights, take_archive
 from domicile.web.site.settings import (
     change_consent,
     change_settings,
@@ -46,6 +47,7 @@ ROUTES: list[ControllerRouterHandler] = [
             *(show_public, show_tag, show_home, write_post, show_profile, change_follow, show_thread),
             *(show_settings, change_settings, change_consent),
             *(show_data, correct_declaration, decline_proposal),
+            *(show_rights, take_archive, erase_account),
             *(show_verify, start_verifying, answer_verifier, forget_proof),
             *(show_law, show_pack, show_about),
         ],
