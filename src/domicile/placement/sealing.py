@@ -2,7 +2,8 @@
 
 The associated data is table, column and member id, so that a sealed value means nothing in another place. A move
 copies sealed bytes unchanged and wraps one key anew. Who destroys a data key leaves its wrapped form in dead rows, WAL
-and backups until they are overwritten: what lingers of sealed values can be opened there with the site's key. Equality look-ups go by keyed digest. NIST SP 800-38D (GCM, 96-bit nonces), RFC 2104 (HMAC).
+and backups until they are overwritten: what lingers of sealed values there opens with the site's key. Equality look-ups
+go by keyed digest. NIST SP 800-38D (GCM, 96-bit nonces), RFC 2104 (HMAC).
 """
 
 import hashlib

@@ -1,8 +1,9 @@
 """Erasing a member: at home first and in one transaction, then at the hub, then wherever others refer to them.
 
-The data key goes first (GDPR art. 17); what lingers of it in dead rows, WAL and backups opens what lingers of sealed
-values there, for whoever has the site's key too, until it is overwritten. The hub then forgets home and names; its feed tells every site, also one that was cut off, and each removes what refers to the
-member in the transaction in which it hears so (`Router.forget`). Until a site has heard, the receipt shows it as open.
+The data key goes first (GDPR art. 17). What lingers of it in dead rows, WAL and backups opens what lingers of sealed
+values there, for whoever has the site's key too, until it is overwritten. The hub then forgets home and names; its feed
+tells every site, also one that was cut off, and each removes what refers to the member in the transaction in which it
+hears so (`Router.forget`). Until a site has heard, the receipt shows it as open.
 """
 
 import asyncio
