@@ -293,7 +293,7 @@ async def test_a_command_takes_the_counts_that_the_running_network_left_within_t
     domicile: Domicile, clock: SetClock
 ) -> None:
     def daily(counts: frozenset[Count]) -> list[int]:
-        return [count.n for count in counts if count.metric == "daily_users"]
+        return [count.n for count in counts if (count.metric, count.jurisdiction) == ("daily_users", "EU")]
 
     members = [MemberId(n + 1) for n in range(6)]
     meter = count_days(domicile, clock, [members[:4]] * 3, "EE")
