@@ -139,6 +139,8 @@ def test_what_is_collected_is_listed_with_its_first_day_and_a_duty_can_be_acknow
     assert localisation["standing"] == "met" and "user.contact.phone_number" in localisation["categories"]
     change = domicile(data, "inventory", "--tables", "examples.clinic.models:METADATA")["change"]
     assert set(change["new_categories"]) == {"user.device.ip_address", "user.health_and_medical"}
+    (record,) = domicile(data, "inventory", "record")["records"]
+    assert record["controller"]["sites"] == ["de-1", "ru-1"] and record["purpose_not_declared"] == []
     words = ("--rule", "RU-18-5", "--reason", "Counsel sees no duty.", "--by", "counsel")
     said = domicile(data, "inventory", "acknowledge", "user.contact.phone_number", *words)
     assert domicile(data, "inventory")["acknowledgements"] == [{key: said[key] for key in said if key != "ok"}]

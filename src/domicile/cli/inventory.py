@@ -18,6 +18,7 @@ from domicile.cli.output import (
     print_json,
     settings,
 )
+from domicile.cli.record import record_command
 from domicile.errors import InvalidInput, NotFound
 from domicile.law.categories import CATEGORIES
 from domicile.placement.inventory import Acknowledgement, Inventory, record_acknowledgement, take_inventory
@@ -25,6 +26,7 @@ from domicile.placement.ownership import load_ownership
 from domicile.running import Domicile
 
 inventory_app = typer.Typer(help="What is collected, since when, and the duties that come with it.")
+inventory_app.command(name="record")(record_command)
 
 TablesOption = Annotated[
     str | None, typer.Option("--tables", metavar="MODULE:METADATA", help="Tables not yet in use: what would change.")
