@@ -139,6 +139,9 @@ def describe_clock(clock: Clock) -> dict[str, Any]:
         "extension": _term(Term(clock.extension) if clock.extension else None),
         "follow_up": _term(Term(clock.follow_up) if clock.follow_up else None),
         "members": _term(clock.members),
+        "warning": _term(Term(clock.warning) if clock.warning else None),
+        "lasts": _term(Term(clock.lasts) if clock.lasts else None),
+        "suspended_by": clock.suspended_by,
         "notice": clock.notice,
         "gag": clock.gag,
         "binds": clock.binds,
@@ -176,6 +179,9 @@ def describe_row(clock: Clock) -> dict[str, object]:
         "extension": clock.extension,
         "follow_up": clock.follow_up,
         "members": clock.members,
+        "warning": clock.warning,
+        "lasts": clock.lasts,
+        "suspended_by": clock.suspended_by,
         "who_is_told": clock.who_is_told,
         "gag": clock.gag,
         "binds": clock.binds,
@@ -263,6 +269,12 @@ def _more(clock: Clock) -> Iterable[str]:
         yield f"a second report within {clock.follow_up}"
     if clock.members:
         yield f"members concerned: {clock.members}"
+    if clock.warning:
+        yield f"the first order comes {clock.warning} after a warning"
+    if clock.lasts:
+        yield f"for {clock.lasts} at most"
+    if clock.suspended_by:
+        yield f"may be stopped by {clock.suspended_by}"
     if clock.who_is_told and clock.notice != "unknown":
         yield clock.who_is_told
     if clock.gag:

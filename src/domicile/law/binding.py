@@ -34,7 +34,7 @@ def _bound(place: Country, kind: type[Rule], known: Operator, on: LawOn, since: 
         articles = (*articles, *_begun(on.waiting(place, kind), known, on))
     for article in articles:
         rule = article.rule
-        if rule.conditional and not binds(rule, place, known, on.date, since):
+        if rule.conditional and not binds(rule, place, known, on, since):
             continue
         yield article.in_doubt if _unsaid(rule, known) else article
 
@@ -77,7 +77,7 @@ def _unsaid(rule: Rule, operator: Operator) -> bool:
     return (owned and operator.owner is None) or (placed and operator.established is None)
 
 
-def binds(rule: Rule, place: Country, operator: Operator, today: date, since: date | None = None) -> bool:
+def binds(rule: Rule, place: Country, operator: Operator, on: LawOn, since: date | None = None) -> bool:
     """Whether every condition that the operator answered is met."""
     if rule.designation is not None and f"{place}:{rule.designation}" not in operator.designations:
         return False
@@ -88,11 +88,12 @@ def binds(rule: Rule, place: Country, operator: Operator, today: date, since: da
     if rule.owner_not is not None and operator.owner == rule.owner_not:
         return False
     if operator.established is not None:
-        if rule.established is not None and (rule.established == "here") != (place in operator.established):
+        here = any(place in on.group(Country(name)) for name in operator.established)
+        if rule.established is not None and (rule.established == "here") != here:
             return False
         if rule.unit is not None and rule.unit not in operator.established:
             return False
-    if rule.existing_until and rule.valid_from and since and since < rule.valid_from and today <= rule.existing_until:
+    if rule.existing_until and rule.valid_from and since and since < rule.valid_from and on.date <= rule.existing_until:
         return False
     if rule.collects and operator.collected is not None and not collects(rule, operator.collected):
         return False

@@ -49,10 +49,10 @@ class Clock(Struct, frozen=True, kw_only=True):
     """One rule's clock. `duty` is to be done within `normal` of what `starts` it, or within `urgent`.
 
     `binds`: in words, whom, where that is not everybody. `settled`: the pack knows what the rule says and that it binds
-    this operator. `waits_for`: the event without which the rule does
-    not run yet; None for a rule in force. Only a breach has `follow_up` (a later report to the same authority) and
-    `members` (when those concerned are told), only an access request an `extension`, only a demand `suspended_by` (who
-    may stop the clock by an objection), `notice` and `gag`.
+    this operator. `waits_for`: the event without which the rule does not run yet; None for a rule in force. Only a
+    breach has `follow_up` (a later report to the same authority) and `members` (when those concerned are told), only an
+    access request an `extension`, only a demand `suspended_by` (who may stop the clock by an objection), `notice` and
+    `gag`, only a demand to withhold `warning` (so long before the first) and `lasts` (so long at most).
     """
 
     jurisdiction: Country
@@ -65,6 +65,8 @@ class Clock(Struct, frozen=True, kw_only=True):
     extension: Period | None = None
     follow_up: Period | None = None
     members: Term | None = None
+    warning: Period | None = None
+    lasts: Period | None = None
     suspended_by: str | None = None
     notice: Notice | None = None
     gag: str | None = None
@@ -111,7 +113,7 @@ def waiting_clocks(
         for place in places(on, asked)
         for kind in KINDS
         for rule in sorted(on.packs[place].rule, key=lambda rule: rule.id)
-        if isinstance(rule, kind) and _waits(rule, known, on) and binds(rule, place, known, on.date)
+        if isinstance(rule, kind) and _waits(rule, known, on) and binds(rule, place, known, on)
         if _is_law(rule, place, asked, on)
     )
 
@@ -165,14 +167,20 @@ def _conditions(rule: Rule) -> Iterator[str]:
         yield f"{low} below {threshold.below:,} {unit}".strip() if threshold.below is not None else low
     if rule.designation:
         yield f"designated {rule.designation}"
+    if rule.exempt:
+        yield f"not exempt as {rule.exempt}"
     if rule.owner:
         yield f"owned in {rule.owner}"
+    if rule.owner_not:
+        yield f"owned outside {rule.owner_not}"
     if rule.established:
         yield f"established {'in the country' if rule.established == 'here' else 'abroad'}"
     if rule.unit:
         yield f"established in {rule.unit}"
     if rule.collects:
         yield f"collects {', '.join(rule.collects)}"
+    if rule.countries_except:
+        yield f"not in {', '.join(rule.countries_except)}"
 
 
 def _demanded(rule: Content | Disclosure) -> dict[str, Any]:
@@ -182,6 +190,8 @@ def _demanded(rule: Content | Disclosure) -> dict[str, Any]:
         "trigger": f"{' or '.join(rule.instruments) or 'demand'}{of}",
         "duty": rule.duty if isinstance(rule, Content) else f"hand over {', '.join(rule.classes)} data",
         "urgent": Term(rule.urgent, rule.urgent_when) if rule.urgent or rule.urgent_when else None,
+        "warning": rule.warning if isinstance(rule, Content) else None,
+        "lasts": rule.lasts if isinstance(rule, Content) else None,
         "suspended_by": rule.suspended_by,
         "notice": rule.notice,
         "gag": ", ".join(_gag(rule)) or None,

@@ -108,7 +108,8 @@ def test_the_law_answers_as_worked_out(case: dict[str, Any]) -> None:
         assert conflicts
 
 
-TERMS = ("urgent", "extension", "follow_up", "members", "suspended_by", "notice", "gag", "starts", "waits_for")
+TERMS = ("urgent", "extension", "follow_up", "members", "warning", "lasts", "suspended_by", "notice", "gag", "starts")
+TERMS += ("waits_for",)
 
 
 def clock_of(case: dict[str, Any]) -> Clock | None:

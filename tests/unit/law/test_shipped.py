@@ -108,7 +108,7 @@ def test_citizenship_alone_is_never_proposed() -> None:
     assert choose_home(person, ["RU"], LAW.on(TODAY), POLICY).proposed is None  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize("country", ["AU", "BR", "ID", "IN", "KR", "VN"])
+@pytest.mark.parametrize("country", ["AU", "BR", "GB", "ID", "IN", "KR", "VN"])
 def test_who_lives_where_there_is_a_pack_and_no_site_joins_the_demonstration(country: str) -> None:
     on, person = LAW.on(TODAY), resident(country, PUBLICATION)
     home = choose_home(person, ["DE", "RU", "CN", "US"], on, POLICY, OPERATOR).proposed  # type: ignore[list-item]
