@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from examples.postcards import first, second, upgrades
+from structlog.testing import capture_logs
 
 from domicile.audit.check import with_engine_tables
 from domicile.config import load_config
@@ -165,6 +166,17 @@ async def test_acknowledged_with_a_reason_it_starts_and_every_day_is_kept(tmp_pa
         app.clock.advance(timedelta(days=10))
         async with app.open(1) as engine:  # what is declared no more ends
             assert (await begun(engine))["vault.secret.phone"] == (date(2016, 5, 2), date(2016, 5, 22))
+
+
+async def test_a_network_from_before_the_inventory_starts_and_is_told_what_it_does_not_meet(tmp_path: Path) -> None:
+    async with postcards_in(tmp_path / "data") as app:
+        async with app.open(1) as engine:
+            await engine.sites[US].app.run("DELETE FROM collected")
+        with capture_logs() as logs:
+            async with app.open(2) as engine:
+                assert (await begun(engine))["vault.secret.phone"] == (date(2016, 4, 2), None)
+        (said,) = [entry for entry in logs if entry.get("rule") == "RU-18-5"]
+        assert (said["log_level"], said["site"]) == ("warning", US) and PHONE in said["categories"]
 
 
 async def acknowledge(engine: Engine, category: str, rule: str) -> None:

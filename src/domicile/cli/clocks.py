@@ -12,6 +12,7 @@ from rich.table import Table
 
 from domicile.border.operator import state_operator
 from domicile.cli.laws import describe_rule
+from domicile.cli.lines import heading, line
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -25,7 +26,6 @@ from domicile.cli.output import (
     print_json,
     settings,
 )
-from domicile.cli.plan_lines import heading, line
 from domicile.cli.sheet import write_sheet
 from domicile.config import Config
 from domicile.errors import NotFound

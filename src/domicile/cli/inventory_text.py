@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from domicile.cli.lines import heading, line
 from domicile.cli.output import out, print_table
 
 STANDING = {
@@ -25,19 +26,30 @@ def show_inventory(found: dict[str, Any]) -> None:
     out.print("Kept until the member's account is erased, where nothing else is said.", style="dim")
     if change := found.get("change"):
         _show_change(change)
-    shown = [duty for duty in found["duties"] if duty["standing"] != "upheld"]
-    out.print("\n[bold]Duties that come with it[/]")
+    if gone := found["no_longer"]:
+        heading("Collected no longer")
+        for entry in gone:
+            line(f"{entry['column']} at {entry['site']}: {entry['from']} to {entry['to']}", 2)
+    heading("Duties that come with it")
+    shown = [
+        duty for standing in ("unmet", "met", "operator") for duty in found["duties"] if duty["standing"] == standing
+    ]
     for duty in shown:
-        mark = "[yellow]! acknowledged[/]" if duty["acknowledged"] else STANDING[duty["standing"]]
-        out.print(f" {mark} {duty['rule']} ({escape(duty['citation'])}): {escape(duty['summary'])}", highlight=False)
-        if duty["standing"] == "unmet":
-            out.print(f"     {escape(duty['why'])}; would satisfy it: {escape(duty['would_satisfy'])}", highlight=False)
+        _show_duty(duty)
     if upheld := len(found["duties"]) - len(shown):
-        out.print(f" {STANDING['upheld']} {upheld} more, on crossings and consents, each time they come up")
+        line(f"{STANDING['upheld']} {upheld} more, on crossings and consents, each time they come up", 2)
     for said in found["acknowledgements"]:
         words = f"{said['acknowledged_on']} {said['role']}: {said['rule']} for {said['category']}. {said['reason']}"
-        out.print(f" acknowledged {escape(words)}", style="dim", highlight=False)
-    out.print(found["note"], style="dim")
+        line(f"acknowledged {escape(words)}", 2, "dim")
+    heading("", f"[dim]{found['note']}[/]")
+
+
+def _show_duty(duty: dict[str, Any]) -> None:
+    mark = "[yellow]! acknowledged[/]" if duty["acknowledged"] else STANDING[duty["standing"]]
+    line(f"{mark} [bold]{duty['rule']}[/] ({escape(duty['citation'])}): {escape(duty['summary'])}", 2)
+    if duty["standing"] == "unmet":
+        line(f"for {', '.join(duty['categories'])}: {escape(duty['why'])}", 6)
+        line(f"would satisfy it: {escape(duty['would_satisfy'])}", 6)
 
 
 def _since(sites: dict[str, date]) -> str:
@@ -55,11 +67,11 @@ def _column(column: dict[str, Any]) -> str:
 
 
 def _show_change(change: dict[str, Any]) -> None:
-    out.print("\n[bold]What would change[/]")
+    heading("What would change")
     for column in change["new_columns"]:
         new = " (a new category)" if column["category"] in change["new_categories"] else ""
-        out.print(f" [green]+[/] {column['column']}: {column['category']}{new}", highlight=False)
+        line(f"[green]+[/] {column['column']}: {column['category']}{new}", 2)
     for column in change["gone_columns"]:
-        out.print(f" [red]-[/] {column['column']}: {column['category']}", highlight=False)
+        line(f"[red]-[/] {column['column']}: {column['category']}", 2)
     for pair in change["changed"]:
-        out.print(f" [yellow]~[/] {pair['now']['column']}: {pair['now']['category']}", highlight=False)
+        line(f"[yellow]~[/] {pair['now']['column']}: {pair['now']['category']}", 2)

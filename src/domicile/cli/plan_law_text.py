@@ -6,7 +6,7 @@ from typing import TypeVar
 from rich.markup import escape
 
 from domicile.border.stats import Nearness
-from domicile.cli.plan_lines import heading, line
+from domicile.cli.lines import heading, line
 from domicile.law.decision import Citation
 from domicile.plan.ahead import Expiring
 from domicile.plan.changes import RuleChange, Waiting

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from rich.markup import escape
 
-from domicile.cli.plan_lines import heading, line
+from domicile.cli.lines import heading, line
 from domicile.law.pack import Precedent
 from domicile.plan.options import Line, Option
 from domicile.plan.prices import NOTHING, Range

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from rich.markup import escape
 
+from domicile.cli.lines import heading, line
 from domicile.cli.plan_law_text import show_law
-from domicile.cli.plan_lines import heading, line
 from domicile.cli.plan_money_text import show_options
 from domicile.law.decision import Citation
 from domicile.law.finding import named

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.padding import Padding
-from rich.text import Text
 
+from domicile.cli.lines import line
 from domicile.cli.output import JsonOption, err, failures, out, print_json, print_table, run
 from domicile.errors import InvalidInput
 from domicile.stories.telling import Check, Step, Story, Told, tell
@@ -57,19 +56,14 @@ async def _tell(story: Story[Any], json: bool) -> Told:
 def _show(step: Step) -> None:
     mark = "[green]✓[/]" if step.ok else "[red]✗[/]"
     out.print(f"\n{mark} [bold]{escape(step.day)}  {step.name.replace('-', ' ')}[/]", highlight=False)
-    _line(f"[italic]{escape(step.event)}[/] [dim]({escape(step.source)})[/]")
+    line(f"[italic]{escape(step.event)}[/] [dim]({escape(step.source)})[/]", 3)
     for told in step.told:
         if isinstance(told, Check):
-            _line(f"{'[green]✓[/]' if told.ok else '[bold red]✗[/]'} {escape(told.sentence)}")
+            line(f"{'[green]✓[/]' if told.ok else '[bold red]✗[/]'} {escape(told.sentence)}", 3)
         else:
-            _line(escape(told))
+            line(escape(told), 3)
     if step.failure:
-        _line(f"[bold red]it went wrong:[/] {escape(step.failure)}")
-
-
-def _line(text: str) -> None:
-    """A paragraph that stays indented where it is wrapped."""
-    out.print(Padding(Text.from_markup(text), (0, 0, 0, 3)))
+        line(f"[bold red]it went wrong:[/] {escape(step.failure)}", 3)
 
 
 def _list(json: bool) -> None:

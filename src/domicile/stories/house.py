@@ -164,12 +164,12 @@ class House:
             ownership=engine.ownership,
             law=engine.law,
             policy=engine.policy,
-            operator=self.operator(collected),
+            operator=engine.operator.stated,
             count=engine.meter.counts,
             capacity={},
             prices=load_prices(),
         )
-        return await compare_days(network, day, self.stage.clock())
+        return await compare_days(network, day, self.stage.clock(), collected=collected)
 
     def on_record(
         self, year: int, month: int, outcome: str, amount: int | None = None, about: str | None = RULE

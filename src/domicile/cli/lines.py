@@ -1,4 +1,4 @@
-"""How a plan's lines are set: wrapped under their own beginning."""
+"""How lines for people are set: wrapped under their own beginning."""
 
 from rich.padding import Padding
 
