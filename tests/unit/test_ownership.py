@@ -5,7 +5,7 @@ from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, MetaData, Strin
 
 from domicile.errors import Misconfigured
 from domicile.network.schema import metadata
-from domicile.placement.ownership import ROOT, categories, harmless, load_ownership, local, network, personal
+from domicile.placement.ownership import ROOT, categories, harmless, load_ownership, local, network, personal, stays
 from domicile.placement.tables import add_engine_tables, number, other_member, owner
 
 NETWORK = load_ownership(metadata)
@@ -78,3 +78,20 @@ def test_a_key_inside_one_members_rows_is_fine() -> None:
 def test_the_engines_tables_are_added_once() -> None:
     twice = add_engine_tables(add_engine_tables(MetaData()))
     assert isinstance(twice.tables[ROOT].c.member_id.type, BigInteger)
+
+
+def test_what_stays_is_said_and_nothing_that_moves_may_need_it() -> None:
+    assert {owned.name for owned in NETWORK.owned if owned.stays} == {
+        "authorization_code",
+        "challenge",
+        "vault.challenge_contact",
+    }
+    wrong = add_engine_tables(MetaData())
+    Table("book", wrong, owner(), number("book_id", key=True), info=stays("a test"))
+    key = ForeignKeyConstraint(["member_id", "book_id"], ["book.member_id", "book.book_id"])
+    Table("page", wrong, owner(), number("book_id", key=True), key)
+    Table("shelf", wrong, number("n", key=True), info=network() | stays("a test"))
+    with pytest.raises(Misconfigured) as refused:
+        load_ownership(wrong)
+    assert "page.member_id: book stays when its member moves" in refused.value.detail
+    assert "shelf: stays() is for owned tables; a network table never moves" in refused.value.detail

@@ -30,12 +30,16 @@ class PersonalColumn:
 
 @dataclass(frozen=True, slots=True)
 class CheckedTable:
-    """A table as it is declared. `owner` is the column that says whose a row is; None where nobody owns the rows."""
+    """A table as it is declared. `owner` is the column that says whose a row is; None where nobody owns the rows.
+
+    `stays`: why a relocation leaves its rows behind, if it does.
+    """
 
     name: str
     kind: str
     owner: str | None
     personal: list[PersonalColumn]
+    stays: str | None = None
 
 
 @dataclass
@@ -131,4 +135,4 @@ def _describe(table: Table) -> CheckedTable:
         for column in table.columns
         if column.info.get("domicile.personal")
     ]
-    return CheckedTable(table.fullname, kind_of(table), owner, personal)
+    return CheckedTable(table.fullname, kind_of(table), owner, personal, table.info.get("domicile.stays"))

@@ -45,11 +45,13 @@ from domicile.cli.relocate import relocate_command
 from domicile.cli.replay import replay_command
 from domicile.cli.stats import stats
 from domicile.config import Config
+from domicile.ids import SiteName, country_of_site
 from domicile.logs import configure_logs
 from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
 from domicile.network.seeding.load import SeedReport, finish_seeding, seed
 from domicile.network.seeding.safeguards import file_demo_safeguards
 from domicile.network.size import count_network
+from domicile.plan.opening import find_needs_of_a_site
 from domicile.running import Domicile
 from domicile.web.serving import serve
 from domicile.wiring import open_domicile
@@ -110,7 +112,8 @@ def up(
 async def _up(config: Config, seed_members: int) -> None:
     say(f"Starting {len(config.sites)} sites and the hub …")
     async with open_domicile(config, exclusive=True, progress=say) as domicile:
-        remember_sites(config)
+        for name in remember_sites(config):
+            _say_opened(domicile, name)
         if config.demo:
             await file_demo_safeguards(domicile.sites, domicile.clock)
         await finish_seeding(domicile)
@@ -128,6 +131,15 @@ async def _up(config: Config, seed_members: int) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await ticking
             say("Stopping …")
+
+
+def _say_opened(domicile: Domicile, name: SiteName) -> None:
+    """A site is new in a network that was there already: what the law asks of who has one in that country."""
+    country = country_of_site(name)
+    say(f"{name} is open: new members of {country} have their home there; nobody has been moved.")
+    on = domicile.law.on(domicile.clock().date())
+    for need in find_needs_of_a_site(country, domicile.operator.facts, on):
+        say(f"  It asks: {need}")
 
 
 def _greet(domicile: Domicile) -> None:
@@ -229,7 +241,12 @@ def check(
             print_json({"ok": report.ok, **asdict(report)})
         else:
             rows: list[list[object]] = [
-                [t.name, t.kind, t.owner, ", ".join(f"{p.column} ({p.category})" for p in t.personal)]
+                [
+                    t.name,
+                    f"{t.kind}, stays" if t.stays else t.kind,
+                    t.owner,
+                    ", ".join(f"{p.column} ({p.category})" for p in t.personal),
+                ]
                 for t in report.tables
             ]
             print_table(declaration, ["table", "kind", "owner", "personal columns"], rows)

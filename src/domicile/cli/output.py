@@ -20,7 +20,7 @@ from rich.table import Table
 
 from domicile.config import Config, load_config
 from domicile.errors import DomicileError, InvalidFields, InvalidInput, Misconfigured, NotFound
-from domicile.ids import MemberId, parse_member_id
+from domicile.ids import MemberId, SiteName, parse_member_id
 from domicile.running import Domicile
 from domicile.wiring import open_domicile
 
@@ -47,13 +47,18 @@ def settings(data: Path | None, config: Path | None, **overrides: Any) -> Config
     return given
 
 
-def remember_sites(config: Config) -> None:
-    """Write down which sites a data folder holds, so that every command opens the same ones."""
+def remember_sites(config: Config) -> list[SiteName]:
+    """Write down which sites a data folder holds, so that every command opens the same ones.
+
+    Returns those that are new in a network that was there already.
+    """
     known = config.data / REMEMBERED
     names = [*config.site_names]
-    if known.exists() and (lost := set(tomllib.loads(known.read_text())["sites"]) - set(names)):
+    before = tomllib.loads(known.read_text())["sites"] if known.exists() else names
+    if lost := set(before) - set(names):
         raise Misconfigured(f"{config.data} holds the sites {', '.join(sorted(lost))} too; name them in --sites")
     known.write_text(f"sites = {msgspec.json.encode(names).decode()}\n")
+    return [name for name in names if name not in before]
 
 
 def has_network(config: Config) -> bool:

@@ -15,8 +15,10 @@ from sqlalchemy import (
     Text,
 )
 
-from domicile.placement.ownership import VAULT, personal
+from domicile.placement.ownership import VAULT, personal, stays
 from domicile.placement.tables import moment, number, owner
+
+ASKED_HERE = "a question under way at this site; whoever has moved is asked anew"
 
 
 def add_legal_tables(metadata: MetaData) -> None:
@@ -80,6 +82,7 @@ def _proved(metadata: MetaData) -> None:
         moment("expires_at"),
         moment("ended_at", null=True),
         Index("challenge_digest", "digest", "started_at"),
+        info=stays(ASKED_HERE),
         comment="a question a verifier has asked; `answer` is a keyed hash. Kept for a day, to count",
     )
     Table(
@@ -92,5 +95,6 @@ def _proved(metadata: MetaData) -> None:
             ("member_id", "challenge_id"), ("challenge.member_id", "challenge.challenge_id"), ondelete="CASCADE"
         ),
         schema=VAULT,
+        info=stays(ASKED_HERE),
         comment="the number a code went to, until the answer",
     )

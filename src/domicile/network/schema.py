@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from domicile.network.legal_tables import add_legal_tables
-from domicile.placement.ownership import VAULT, harmless, network, personal
+from domicile.placement.ownership import VAULT, harmless, network, personal, stays
 from domicile.placement.tables import add_engine_tables, moment, number, other_member, owner
 
 metadata = add_engine_tables(MetaData())
@@ -289,6 +289,7 @@ authorization_code = Table(
     Column("challenge_method", String(8)),
     moment("expires_at"),
     moment("used_at", null=True),
+    info=stays("a log-in half way, good for ten minutes; the app begins it anew"),
 )
 
 session = Table(

@@ -6,8 +6,9 @@ Tables are SQLAlchemy tables. The declaration stands on the column:
     recipient = Column(BigInteger, info=remote("member"))                           an opaque id across sites
     email     = Column(LargeBinary, info=personal("user.contact.email", sealed=True))
 
-and `info=network()` or `info=local(...)` on a table marks the rows nobody owns. `load_ownership` refuses, naming table
-and column, whatever could put a row where its owner does not live.
+and `info=network()` or `info=local(...)` on a table marks the rows nobody owns, `info=stays(why)` owned rows that no
+relocation carries. `load_ownership` refuses, naming table and column, whatever could put a row where its owner does not
+live.
 """
 
 import re
@@ -71,6 +72,11 @@ def local(*, retention: str | None = None) -> Info:
     return {"domicile.kind": "site", "domicile.retention": retention}
 
 
+def stays(why: str) -> Info:
+    """An owned table whose rows a member leaves behind: a relocation erases them with the others and carries none."""
+    return {"domicile.stays": why}
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with a declaration. `str()` is a sentence that names table and column."""
@@ -102,6 +108,11 @@ class OwnedTable:
     @property
     def key(self) -> tuple[str, ...]:
         return tuple(str(column.name) for column in self.table.primary_key.columns)
+
+    @property
+    def stays(self) -> bool:
+        """Whether a relocation leaves these rows behind."""
+        return "domicile.stays" in self.table.info
 
     @property
     def remotes(self) -> Mapping[str, str]:
@@ -261,6 +272,12 @@ def _check_foreign_keys(table: Table, owner: Column[Any]) -> Iterator[Problem]:
                     elements[0].parent.name,
                     f"the foreign key to {target} could cross sites; begin it with the owner on both sides",
                 )
+            elif "domicile.stays" in parent.info and "domicile.stays" not in table.info:
+                yield Problem(
+                    table.fullname,
+                    elements[0].parent.name,
+                    f"{target} stays when its member moves, and these rows would arrive without theirs; mark both",
+                )
         elif parent is not None and kind_of(parent) == "site":
             yield Problem(
                 table.fullname, elements[0].parent.name, f"{target} stays at its site; a move would break this"
@@ -268,6 +285,8 @@ def _check_foreign_keys(table: Table, owner: Column[Any]) -> Iterator[Problem]:
 
 
 def _check_unowned(table: Table, kind: Kind) -> Iterator[Problem]:
+    if "domicile.stays" in table.info:
+        yield Problem(table.fullname, None, f"stays() is for owned tables; a {kind} table never moves")
     for key in table.foreign_keys:
         target, _ = _target(key.target_fullname)
         parent = table.metadata.tables.get(target)

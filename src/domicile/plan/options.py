@@ -10,12 +10,13 @@ from typing import Literal
 
 from domicile.ids import Country
 from domicile.law.binding import bound
-from domicile.law.duties import Presence, Retention, TradeSanction
+from domicile.law.duties import Retention
 from domicile.law.pack import Precedent
 from domicile.plan.crossings import ChangedCrossing
 from domicile.plan.days import Day
 from domicile.plan.duties import PresenceDuty
 from domicile.plan.matters import Matter
+from domicile.plan.opening import find_needs_of_a_site
 from domicile.plan.prices import NOTHING, Prices, Range
 from domicile.plan.sanctions import Rung, find_rungs
 
@@ -111,7 +112,8 @@ class Pricing:
         targets = sorted({planned.move.target for planned in matter.moves if planned.move.target})
         where = " and ".join([f"Open a site in {country}" for country in missing] or [f"Use {', '.join(targets)}"])
         what = f"{where}, and move {matter.members:,} members there."
-        needs = tuple(dict.fromkeys(self._needs_of_a_site(place, matter)))
+        asked = find_needs_of_a_site(place, self.day.operator, self.day.law)
+        needs = tuple(dict.fromkeys([*asked, *self._papers_to_leave(place)]))
         name: Name = "open_site" if missing else "move"
         kept = _with_outcome(told, "other", "suspension")
         return Option(matter.jurisdiction, name, what, matter.members, tuple(lines), needs, (), kept)
@@ -187,22 +189,6 @@ class Pricing:
     def _line(self, what: str, price: Range | None, times: float, key: str) -> Line:
         unsaid = "" if price else f"the price file has no {key}"
         return Line(what, price.times(times) if price else None, certain=True, unsaid=unsaid)
-
-    def _needs_of_a_site(self, place: Country, matter: Matter) -> Iterator[str]:
-        """Offices and licences asked of who has a site there, papers for what leaves it, and trade rules."""
-        here = self.day.established_in(place)
-        for jurisdiction in here.law.group(place):
-            for article in bound(jurisdiction, Presence, here.operator, here.law):
-                rule = article.rule
-                assert isinstance(rule, Presence)
-                doubt = "" if article.settled else ", if it binds you"
-                yield f"{rule.duty} ({rule.id}: {rule.citation.act}, {rule.citation.article}{doubt})"
-        yield from self._papers_to_leave(place)
-        for jurisdiction in here.law.packs:
-            for article in bound(jurisdiction, TradeSanction, here.operator, here.law):
-                rule = article.rule
-                if isinstance(rule, TradeSanction) and here.law.within(place, rule.against):
-                    yield f"Ask counsel about trade sanctions: {rule.summary} ({rule.id})"
 
     def _papers_to_leave(self, place: Country) -> Iterator[str]:
         """What opens the crossings from there that would be refused, each paper once."""

@@ -26,6 +26,11 @@ def copied_tables(ownership: Ownership) -> list[OwnedTable]:
     return [owned for owned in ownership.owned if owned.name != KEY_TABLE]
 
 
+def carried_tables(ownership: Ownership) -> list[OwnedTable]:
+    """Those of them that a relocation carries; what a member leaves behind is erased with the rest."""
+    return [owned for owned in copied_tables(ownership) if not owned.stays]
+
+
 def of_members(owned: OwnedTable, members: Iterable[MemberId], table: str = "t") -> sql.Composable:
     """The condition that a row belongs to one of these members. COPY takes no parameters, and ids are numbers."""
     return sql.SQL("{}.{} = ANY ({}::bigint[])").format(
@@ -34,8 +39,8 @@ def of_members(owned: OwnedTable, members: Iterable[MemberId], table: str = "t")
 
 
 async def export_rows(session: Session, ownership: Ownership, members: list[MemberId]) -> AsyncGenerator[bytes]:
-    """All rows of these members, table by table, and the end."""
-    for owned in copied_tables(ownership):
+    """All rows that these members take along, table by table, and the end."""
+    for owned in carried_tables(ownership):
         query = sql.SQL("SELECT {} FROM {} t WHERE {}").format(
             _columns(owned, "t"), table_name(owned), of_members(owned, members)
         )
@@ -52,7 +57,7 @@ async def export_changes(session: Session, ownership: Ownership, members: list[M
         "SELECT DISTINCT relation FROM changed WHERE member_id = ANY (%s::bigint[])", (array(members),)
     )
     relations = {row.relation for row in noted}
-    for owned in copied_tables(ownership):
+    for owned in carried_tables(ownership):
         if owned.name not in relations:
             continue
         parts = {"columns": _columns(owned, "t"), "table": table_name(owned), "same": _same_key(owned)}
@@ -139,7 +144,7 @@ async def sum_rows(
 ) -> dict[str, tuple[int, str]]:
     """Table -> rows of these members, and the sum of the hashes of their columns in order of name."""
     found = {}
-    for owned in ownership.owned:
+    for owned in (ownership[KEY_TABLE], *carried_tables(ownership)):
         query = sql.SQL("SELECT count(*), coalesce(sum({}), 0)::text FROM {} t WHERE {}").format(
             _hash(owned, plain), table_name(owned), of_members(owned, members)
         )
