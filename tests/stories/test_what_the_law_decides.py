@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from domicile.ids import Country
-from domicile.law.clocks import clocks
+from domicile.law.clocks import clocks, waiting_clocks
 from domicile.law.decision import Decision, Verdict
 from domicile.law.demands import Demand, decide_disclosure
 from domicile.law.facts import PUBLICATION, Act, Audience, Basis, Claim, Count, Crossing, Operator, Person
@@ -157,3 +157,42 @@ def test_a_blocking_statute_stands_against_a_foreign_order_and_both_laws_are_sho
     assert found.verdict is Verdict.FORBIDDEN
     assert {rule[:3] for rule in found.rules} == {"EU-", "US-"}
     assert found.conflicts
+
+
+def test_chinas_statutes_block_an_american_demand_for_what_is_stored_in_china() -> None:
+    demand = Demand(issuer=Country("US"), home=Country("CN"), wants="subscriber")
+    found = decide_disclosure(who("CN residence"), demand, Operator(), LAW.on(TODAY), POLICY)
+    assert found.verdict is Verdict.FORBIDDEN
+    assert any(rule.startswith("CN-") for rule in found.rules)
+
+
+def test_the_emirates_rule_on_transfers_is_dormant_until_its_regulations_are_out() -> None:
+    person = who("AE residence", consents=[PUBLICATION])
+    at_home = frozenset({Country("AE")})
+    asleep = cross(person, "AE to DE", operator=Operator(established=at_home))
+    assert not any(rule.startswith("AE-") for rule in asleep.rules)
+    event = frozenset({("AE-EXECUTIVE-REGULATIONS", date(2026, 6, 1))})
+    awake = cross(person, "AE to DE", operator=Operator(established=at_home, events=event))
+    assert "AE-XB" in awake.rules
+
+
+def test_turkeys_act_of_2026_has_no_known_start_and_decides_nothing_until_it_has() -> None:
+    assert not [clock for clock in clocks(LAW.on(TODAY), None, [Country("TR")]) if clock.rule == "TR-1-HOUR"]
+    (waiting,) = [clock for clock in waiting_clocks(LAW.on(TODAY), None, [Country("TR")]) if clock.rule == "TR-1-HOUR"]
+    assert waiting.waits_for is not None and "TR-2026-ACT-GAZETTE" in waiting.waits_for
+
+
+@pytest.mark.parametrize(("users", "bound"), [(1_000_000, False), (1_000_001, True)])
+def test_a_threshold_by_daily_users_decides_whom_turkey_binds(users: int, bound: bool) -> None:
+    found = home(who("TR residence"), "DE", operator=counted("daily_users", "TR", users))
+    assert ("TR-LOCAL" in found.rules) == bound
+
+
+def test_a_production_order_has_two_clocks_and_a_third_authority_that_may_stop_them() -> None:
+    held = [c for c in clocks(LAW.on(TODAY), None, [Country("EU")]) if c.rule.startswith("EU-EEV")]
+    ordered = [clock for clock in held if str(clock.normal) == "10 days"]
+    assert ordered and all(str(clock.urgent) == "8 hours" for clock in ordered)
+    assert any(clock.suspended_by for clock in ordered)
+    assert not [
+        c for c in clocks(LAW.on(date(2026, 8, 17)), None, [Country("EU")]) if c.rule in {o.rule for o in ordered}
+    ]
