@@ -61,6 +61,7 @@ def operator_of(case: dict[str, Any]) -> Operator:
         established=None if established is None else frozenset(established),
         events=frozenset(case.get("events", {}).items()),
         collected=None if collected is None else frozenset(collected),
+        turnover=frozenset(case.get("turnover", {}).items()),
     )
 
 
