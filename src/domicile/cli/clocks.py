@@ -20,7 +20,7 @@ from domicile.cli.output import (
     OnOption,
     failures,
     has_network,
-    on_network,
+    look_at_network,
     out,
     parse_day,
     print_json,
@@ -104,7 +104,7 @@ def find_operator(config: Config) -> tuple[Operator, bool]:
     async def ask(domicile: Domicile) -> Operator:
         return domicile.operator.facts
 
-    return on_network(config, ask), True
+    return look_at_network(config, ask), True
 
 
 def _places(names: list[str] | None, law: LawOn) -> tuple[Country, ...] | None:
@@ -217,7 +217,7 @@ def _show(
     for place, of_place in groupby(running, key=lambda clock: clock.jurisdiction):
         heading(f"{escape(law.packs[place].name)} ({place})")
         for kind, of_kind in groupby(of_place, key=lambda clock: clock.kind):
-            line(f"[cyan]{KINDS[kind]}[/]", 1)
+            line(f"[underline]{KINDS[kind]}[/]", 1)
             _show_clocks(of_kind)
     if waiting:
         heading("Not running yet")
@@ -232,7 +232,7 @@ def _show(
 
 def _show_clocks(found: Iterable[Clock]) -> None:
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(width=16, style="bold")
+    table.add_column(width=18, style="bold")
     table.add_column(ratio=1)
     for clock in found:
         table.add_row(escape(_within(clock)), "\n".join(_lines(clock)))
@@ -240,7 +240,11 @@ def _show_clocks(found: Iterable[Clock]) -> None:
 
 
 def _within(clock: Clock) -> str:
-    text = str(clock.normal)
+    return in_margin(str(clock.normal))
+
+
+def in_margin(text: str) -> str:
+    """A term as it stands in the margin."""
     return text if len(text) <= SHORT else "in words"
 
 
@@ -254,7 +258,7 @@ def _lines(clock: Clock) -> Iterable[str]:
         yield f"[yellow]waits for {escape(clock.waits_for)}[/]"
     if rule.disputed:
         yield f"[yellow]disputed: {escape(rule.disputed)}[/]"
-    yield f"[dim]{escape(cite_briefly(rule))}[/]"
+    yield f"[cyan]{escape(rule.rule)}[/] [dim]· {escape(cite_briefly(rule))}[/]"
 
 
 def _more(clock: Clock) -> Iterable[str]:
@@ -284,7 +288,6 @@ def _more(clock: Clock) -> Iterable[str]:
 
 
 def cite_briefly(rule: Citation) -> str:
-    """`IN-ORDER · IT Rules 2021, r. 3(1)(d) · confidence high · checked 2026-11-21`."""
+    """`IT Rules 2021, r. 3(1)(d) · confidence high · checked 2026-11-21`."""
     doubt = " · content not verified" if rule.unverified else "" if rule.verified else " · from general knowledge"
-    sure = _SURE[rule.confidence]
-    return f"{rule.rule} · {rule.act}, {rule.article} · confidence {sure}{doubt} · checked {rule.checked_on}"
+    return f"{rule.act}, {rule.article} · confidence {_SURE[rule.confidence]}{doubt} · checked {rule.checked_on}"

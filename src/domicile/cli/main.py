@@ -17,6 +17,7 @@ from domicile.audit.lawfulness import find_unlawful_homes
 from domicile.audit.report import AuditReport
 from domicile.audit.residency import audit as audit_sites
 from domicile.cli.backup import backup_command, restore_command
+from domicile.cli.breach import breach_app
 from domicile.cli.clocks import clocks_command
 from domicile.cli.hub import hub_app
 from domicile.cli.inventory import inventory_app
@@ -69,6 +70,7 @@ app.command(name="backup")(backup_command)
 app.command(name="restore")(restore_command)
 app.add_typer(member_app, name="member")
 app.add_typer(law_app, name="law")
+app.add_typer(breach_app, name="breach")
 law_app.command(name="clocks")(clocks_command)
 app.add_typer(hub_app, name="hub")
 app.add_typer(inventory_app, name="inventory")

@@ -29,5 +29,7 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return str(value)
     text = str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -10,7 +10,7 @@ from msgspec import Struct
 from domicile.ids import Country
 from domicile.law.binding import bound
 from domicile.law.clocks import Clock, Term, places, waiting_clocks
-from domicile.law.compiled import Compiled, LawOn
+from domicile.law.compiled import Compiled, Law, LawOn
 from domicile.law.deadline import due_at
 from domicile.law.decision import Citation
 from domicile.law.duties import Breach
@@ -33,12 +33,14 @@ class Affected(Struct, frozen=True):
 class Incident(Struct, frozen=True, kw_only=True):
     """What the law asks of an incident. `aware`: when the operator knew. `risk` to the persons; None: not judged yet.
 
-    `at_most`: only their number is known and not who they are, so that each group may hold so many of them.
+    `at_most`: only their number is known and not who they are, so that each group may hold so many of them. `unplaced`
+    persons more are concerned of whom nobody knows where they live: they count towards every rule's number.
     """
 
     aware: datetime
     affected: tuple[Affected, ...]
     at_most: int | None = None
+    unplaced: int = 0
     risk: Risk | None = None
 
 
@@ -67,6 +69,13 @@ class Duty(Struct, frozen=True, kw_only=True):
         """How the clock is called: the rule and the step."""
         return f"{self.citation.rule}.{self.step}"
 
+    @property
+    def urgency(self) -> tuple[int, float, Country, str]:
+        """For sorting: what is due at once or soon, then by when it is due, then what nobody knows the time of."""
+        if self.due is None:
+            return 0 if self.settled else 2, 0.0, self.jurisdiction, self.name
+        return 1, self.due.timestamp(), self.jurisdiction, self.name
+
 
 class Spared(Struct, frozen=True, kw_only=True):
     """A rule in force that does not bind, as the incident is too small or too harmless for it, and why."""
@@ -77,7 +86,7 @@ class Spared(Struct, frozen=True, kw_only=True):
 
 
 class Notification(Struct, frozen=True, kw_only=True):
-    """Everything that an incident starts: `duties`, the earliest first, those without a number before them.
+    """Everything that an incident starts: `duties` in order of their urgency.
 
     `waiting` are rules that do not run yet. `silent`: countries whose members are concerned, and of whose law no rule
     in the packs speaks: nobody here knows what they ask.
@@ -89,16 +98,18 @@ class Notification(Struct, frozen=True, kw_only=True):
     silent: tuple[Country, ...]
 
 
-def decide_breach(incident: Incident, operator: Operator, on: LawOn) -> Notification:
-    """The clocks of every breach rule that is in force on the day of `on`, binds the operator and protects somebody.
+def decide_breach(incident: Incident, operator: Operator, law: Law) -> Notification:
+    """The clocks of every breach rule in force that binds the operator and protects somebody concerned.
 
-    A follow-up is counted from the start of the clock, not from the first report: that is earlier. A risk that nobody
-    has judged binds.
+    A jurisdiction's rules are those of its own civil day at that instant. A follow-up is counted from the start of the
+    clock, not from the first report: that is earlier. A risk that nobody has judged binds.
     """
+    today = law.on(incident.aware.date())
     duties: list[Duty] = []
     spared: list[Spared] = []
     spoken: set[Country] = set()
-    for place in _places(incident, on):
+    for place in _places(incident, today):
+        on = law.on(today.calendar(place).day_of(incident.aware))
         for article in bound(place, Breach, operator, on):
             countries = _concerned(article, incident, on)
             if not countries:
@@ -110,11 +121,11 @@ def decide_breach(incident: Incident, operator: Operator, on: LawOn) -> Notifica
             else:
                 duties += _duties(article, incident, persons, countries, on)
     homes = {group.home for group in incident.affected}
-    concerned = homes.union(*(on.held(group.claims).countries for group in incident.affected))
+    concerned = homes.union(*(today.held(group.claims).countries for group in incident.affected))
     return Notification(
-        duties=tuple(sorted(duties, key=_urgency)),
+        duties=tuple(sorted(duties, key=lambda duty: duty.urgency)),
         spared=tuple(spared),
-        waiting=tuple(clock for clock in waiting_clocks(on, operator, concerned) if clock.kind == "breach"),
+        waiting=tuple(clock for clock in waiting_clocks(today, operator, concerned) if clock.kind == "breach"),
         silent=tuple(sorted(concerned - spoken)),
     )
 
@@ -150,8 +161,8 @@ def _concerned(article: Compiled, incident: Incident, on: LawOn) -> dict[Country
 
 def _spares(rule: Breach, incident: Incident, persons: int) -> str | None:
     """Why a rule does not bind, or None."""
-    if persons < rule.affected_at_least:
-        return f"{persons:,} persons, and it binds from {rule.affected_at_least:,}"
+    if persons + incident.unplaced < rule.affected_at_least:
+        return f"{persons + incident.unplaced:,} persons, and it binds from {rule.affected_at_least:,}"
     lowest = min(_RISKS[rule.risk], _RISKS[rule.members_risk]) if rule.tells_members else _RISKS[rule.risk]
     if incident.risk is not None and _RISKS[incident.risk] < lowest:
         return f"the risk was judged as {incident.risk.replace('_', ' ')}"
@@ -199,10 +210,6 @@ def _judged(rule: Breach, risk: str, incident: Incident) -> Iterator[str]:
         yield f"only when {rule.only_when}"
     if risk != "any" and incident.risk is None:
         yield f"only if there is a {risk.replace('_', ' ')} to them, which nobody has judged yet"
-
-
-def _urgency(duty: Duty) -> tuple[object, ...]:
-    return duty.due is not None, duty.due or 0, duty.jurisdiction, duty.name
 
 
 def _breach(article: Compiled) -> Breach:

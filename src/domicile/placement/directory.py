@@ -34,6 +34,8 @@ CREATE TABLE relocation_head (single boolean PRIMARY KEY DEFAULT true CHECK (sin
 INSERT INTO relocation_head VALUES (true, 0, decode(repeat('00', 32), 'hex'));
 CREATE TABLE relocation_entry (number bigint PRIMARY KEY, batch_id bigint NOT NULL REFERENCES relocation,
   step text NOT NULL, at text NOT NULL, fields text NOT NULL, previous bytea NOT NULL, digest bytea NOT NULL);
+CREATE TABLE incident_entry (entry_id text PRIMARY KEY, incident text NOT NULL, at timestamptz NOT NULL,
+  told text NOT NULL);
 CREATE TABLE app (client_id text PRIMARY KEY, registration bytea NOT NULL,
   registered_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE move_rate (source text, target text, measured_at timestamptz, members bigint NOT NULL,

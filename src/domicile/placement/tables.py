@@ -160,6 +160,16 @@ def _kept_by_the_site(metadata: MetaData) -> None:
         comment="standard contracts, notices, certifications and assessments that the border's gates ask for",
     )
     Table(
+        "incident_entry",
+        metadata,
+        Column("entry_id", String(64), primary_key=True),
+        Column("incident", String(40), nullable=False),
+        moment("at"),
+        Column("told", Text, nullable=False),
+        info=local(),
+        comment="what was said of incidents at this site: counts, categories, clocks; of no single person",
+    )
+    Table(
         "crossing_tally",
         metadata,
         Column("day", Date, primary_key=True),

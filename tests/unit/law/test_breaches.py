@@ -6,69 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breaching import AWARE, CN, EU, KR, NOBODY, affected, law_of, pack
 from domicile.ids import Country
 from domicile.law.breaches import Affected, Incident, Notification, Risk, decide_breach
 from domicile.law.clocks import clocks, waiting_clocks
-from domicile.law.compiled import Law
-from domicile.law.facts import Basis, Claim, Operator
-from domicile.law.pack import parse_pack
+from domicile.law.facts import Operator
 
-HEAD = """\
-jurisdiction = "{place}"
-name = "{place}"
-version = "1"
-checked_on = 2026-01-01
-not_legal_advice = "No advice."
-claims_by = ["residence"]
-claims_by_source = "here"
-{more}
-"""
-RULE = """
-[[rule]]
-id = "{name}"
-kind = "breach"
-summary = "Tell it."
-subject = {{ basis = "collected_in" }}
-confidence = "H"
-{more}
-[rule.citation]
-act = "Act"
-article = "art. 1"
-source = "page"
-checked_on = 2026-01-01
-verified = true
-"""
-AWARE = datetime(2026, 11, 24, 9, tzinfo=UTC)
-
-
-def pack(place: str, *rules: tuple[str, str], more: str = "") -> str:
-    return HEAD.format(place=place, more=more) + "".join(RULE.format(name=n, more=m) for n, m in rules)
-
-
-PACKS = (
-    pack(
-        "EU",
-        (
-            "EU-33",
-            'valid_from = 2018-05-25\nauthority = "DPA"\ndeadline = { n = 72, unit = "hours" }\nrisk = "risk"\n'
-            'tells_members = true\nmembers_words = "without undue delay"\nmembers_risk = "high_risk"',
-        ),
-        more='bloc_members = ["DE", "FR"]',
-    ),
-    pack(
-        "KR",
-        ("KR-1000", 'valid_from = 2023-09-15\ndeadline = { n = 72, unit = "hours" }\naffected_at_least = 1000'),
-        ("KR-GRAVE", 'valid_from = 2023-09-15\ndeadline = { n = 72, unit = "hours" }\nonly_when = "it was an attack"'),
-        ("KR-NEW", 'commencement = "on_publication"\nevent = "KR-LAW"\ndeadline = { n = 24, unit = "hours" }'),
-    ),
-    pack(
-        "CN",
-        (
-            "CN-4H",
-            'valid_from = 2025-11-01\nauthority = "CAC"\ndeadline = { n = 4, unit = "hours" }\n'
-            'follow_up = { n = 30, unit = "days" }',
-        ),
-    ),
+LAW = law_of(
+    EU,
+    CN,
+    KR,
     pack(
         "AU",
         (
@@ -87,22 +34,13 @@ PACKS = (
     ),
     pack("SA", ("SA-72", 'valid_from = 2023-09-14\nunverified = true\ndeadline = { n = 72, unit = "hours" }')),
 )
-LAW = Law({pack.jurisdiction: pack for pack in (parse_pack(text.encode(), "test.toml") for text in PACKS)})
-NOBODY = Operator(established=frozenset())
-
-
-def affected(home: str, **by_country: int) -> tuple[Affected, ...]:
-    return tuple(
-        Affected(frozenset({Claim(Country(country), Basis.RESIDENCE)}), Country(home), n)
-        for country, n in by_country.items()
-    )
 
 
 def decide(
     *groups: Affected, risk: Risk | None = None, at_most: int | None = None, aware: datetime = AWARE
 ) -> Notification:
     incident = Incident(aware=aware, affected=groups, risk=risk, at_most=at_most)
-    return decide_breach(incident, NOBODY, LAW.on(aware.date()))
+    return decide_breach(incident, NOBODY, LAW)
 
 
 def due(found: Notification) -> dict[str, datetime | str | None]:
@@ -113,6 +51,7 @@ def test_every_law_that_claims_somebody_starts_its_clocks() -> None:
     found = decide(*affected("DE", DE=10, FR=2, CN=1), risk="high_risk")
     assert due(found) == {
         "EU-33.members": "without undue delay",
+        "CN-4H.members": "at once",
         "CN-4H.report": AWARE + timedelta(hours=4),
         "EU-33.report": AWARE + timedelta(hours=72),
         "CN-4H.follow_up": AWARE + timedelta(days=30),
@@ -124,7 +63,8 @@ def test_every_law_that_claims_somebody_starts_its_clocks() -> None:
 
 
 def test_no_clock_starts_the_day_before_its_rule() -> None:
-    before = datetime(2025, 10, 31, 23, 59, tzinfo=UTC)
+    """The day is China's own: it begins eight hours before that of London."""
+    before = datetime(2025, 10, 31, 15, 59, tzinfo=UTC)
     assert due(decide(*affected("CN", CN=5), aware=before)) == {}
     assert decide(*affected("CN", CN=5), aware=before).silent == ("CN",)
     after = before + timedelta(minutes=1)
@@ -146,6 +86,11 @@ def test_a_number_without_names_may_be_anybody() -> None:
     assert next(duty for duty in found.duties if duty.name == "EU-33.report").countries == (("DE", 1100),)
     few = decide(*affected("DE", KR=1200, DE=300), at_most=999)
     assert "KR-1000.report" not in due(few)
+
+
+def test_persons_of_whom_nothing_is_known_count_towards_every_number() -> None:
+    incident = Incident(aware=AWARE, affected=affected("DE", KR=900), unplaced=100)
+    assert "KR-1000.report" in due(decide_breach(incident, NOBODY, LAW))
 
 
 def test_what_a_person_must_judge_is_said_and_binds_meanwhile() -> None:
@@ -187,7 +132,7 @@ def test_a_rule_that_waits_is_listed_apart_and_runs_after_its_event() -> None:
     published = Operator(events=frozenset({("KR-LAW", date(2026, 11, 1))}))
     assert not waiting_clocks(LAW.on(AWARE.date()), published)
     incident = Incident(aware=AWARE, affected=affected("KR", KR=5))
-    assert "KR-NEW.report" in due(decide_breach(incident, published, LAW.on(AWARE.date())))
+    assert "KR-NEW.report" in due(decide_breach(incident, published, LAW))
 
 
 COUNTRIES = st.sampled_from(("DE", "FR", "KR", "CN", "AU", "BR", "SA", "NG"))

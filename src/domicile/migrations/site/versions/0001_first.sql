@@ -358,6 +358,13 @@ CREATE TABLE safeguard (
 	changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	PRIMARY KEY (safeguard_id)
 );
+CREATE TABLE incident_entry (
+	entry_id VARCHAR(64) NOT NULL, 
+	incident VARCHAR(40) NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	told TEXT NOT NULL, 
+	PRIMARY KEY (entry_id)
+);
 CREATE TABLE crossing_tally (
 	day DATE NOT NULL, 
 	importer VARCHAR(8) NOT NULL, 
@@ -453,6 +460,7 @@ COMMENT ON TABLE resident IS 'domicile:site';
 COMMENT ON TABLE route IS 'domicile:site read copy of the hub''s directory for the members this site serves';
 COMMENT ON TABLE feed_position IS 'domicile:site';
 COMMENT ON TABLE safeguard IS 'domicile:site standard contracts, notices, certifications and assessments that the border''s gates ask for';
+COMMENT ON TABLE incident_entry IS 'domicile:site what was said of incidents at this site: counts, categories, clocks; of no single person';
 COMMENT ON TABLE crossing_tally IS 'domicile:site what the border decided, counted: no member, no content';
 COMMENT ON TABLE activity IS 'domicile:site unique users of a day: sketches under a key kept outside PostgreSQL, pseudonymous personal data';
 COMMENT ON TABLE changed IS 'domicile:site keys of rows that changed while their owner is copied, see the fence';
@@ -1489,7 +1497,7 @@ CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challeng
 CREATE FUNCTION vault.read_some_challenge_contact(owners bigint[], keys bigint[]) RETURNS SETOF vault.challenge_contact
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.challenge_contact t ON t.member_id = a.o AND t.challenge_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting; END $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, incident_entry, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -1529,6 +1537,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON route TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON feed_position TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON safeguard TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON incident_entry TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON crossing_tally TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON activity TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON changed TO domicile_app, domicile_import;
@@ -1570,6 +1579,7 @@ GRANT SELECT ON app TO domicile_audit;
 GRANT SELECT ON route TO domicile_audit;
 GRANT SELECT ON feed_position TO domicile_audit;
 GRANT SELECT ON safeguard TO domicile_audit;
+GRANT SELECT ON incident_entry TO domicile_audit;
 GRANT SELECT ON crossing_tally TO domicile_audit;
 GRANT SELECT ON activity TO domicile_audit;
 GRANT SELECT ON changed TO domicile_audit;
