@@ -11,10 +11,15 @@ import pytest
 import vobject
 from typer.testing import CliRunner
 
-from breaching import CN, EU, KR, RU
+from breaching import CN, EU, KR, RU, RULE, hours
 from domicile.cli.main import app
 from domicile.placement.embedded import Embedded, discard
 
+LARGE = RULE.format(
+    name="RU-LARGE",
+    more=f"valid_from = 2022-09-01\ndeadline = {hours(1)}\nthresholds = "
+    '[{ metric = "registered", at_least = 500000 }]',
+)
 NOW = datetime.now(UTC)
 AWARE = (NOW - timedelta(hours=5)).replace(microsecond=0)
 
@@ -25,7 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("incident") / "data"
     packs = folder.parent / "packs"
     packs.mkdir()
-    for name, text in {"eu": EU, "ru": RU, "cn": CN, "kr": KR}.items():
+    for name, text in {"eu": EU, "ru": RU + LARGE, "cn": CN, "kr": KR}.items():
         (packs / f"{name}.toml").write_text(text)
     (folder.parent / "domicile.toml").write_text(
         f'packs = "{packs}"\nsites = [{{ name = "de-1" }}, {{ name = "ru-1" }}]\n'
@@ -96,6 +101,12 @@ def test_an_overdue_clock_stands_first_and_is_named(data: Path, tmp_path: Path) 
     assert more["affected"]["countries"].get("RU", 0) > 0
     assert {clock["clock"] for clock in more["clocks"]} >= {"CN-4H.report", "RU-21.report"}
     assert more["risk"] == "high_risk"
+
+
+def test_a_network_that_is_counted_has_only_the_clocks_of_its_size(data: Path) -> None:
+    found = told(data, "law", "clocks", "--country", "RU")
+    assert found["counted"] is True
+    assert [clock["rule"] for clock in found["clocks"]] == ["RU-21"]
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,14 @@ def test_every_clock_has_its_article_and_the_day_it_was_checked(tmp_path: Path) 
     assert not any(clock["waits_for"] for clock in found["clocks"])
 
 
+def test_a_member_state_has_the_clocks_of_its_union(tmp_path: Path) -> None:
+    found = asked(tmp_path, "--country", "DE")["clocks"]
+    breach = next(clock for clock in found if clock["rule"] == "EU-BREACH")
+    assert breach["normal"] == {"text": "72 hours", "n": 72, "unit": "hours", "words": None}
+    assert breach["members"]["text"] == "without undue delay"
+    assert {clock["jurisdiction"] for clock in found} <= {"EU", "DE"}
+
+
 def test_people_read_it_by_country_in_a_narrow_terminal(tmp_path: Path) -> None:
     text = run(tmp_path, "--on", "2026-02-20", "--country", "IN")
     assert "India (IN)" in text and "An authority or a person wants content withheld" in text

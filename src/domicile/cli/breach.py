@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar, get_args
 import typer
 
 from domicile.cli.breach_text import describe_case, describe_rows, show_case, show_cases
+from domicile.cli.files import write_file, write_sheet
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -17,7 +18,6 @@ from domicile.cli.output import (
     print_json,
     settings,
 )
-from domicile.cli.sheet import write_sheet
 from domicile.config import Config
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, SiteName, parse_member_id
@@ -130,7 +130,7 @@ def show(
 
         case, now = look_at_network(settings(data, config), work)
         if ics is not None:
-            _write(ics, write_incident(case, now))
+            write_file(ics, write_incident(case, now))
         if csv is not None:
             rows = describe_rows(case, now)
             write_sheet(csv, rows[0] if rows else (), rows)
@@ -277,10 +277,3 @@ def _print(case: Case, now: datetime, json: bool) -> None:
         print_json(describe_case(case, now))
     else:
         show_case(case, now)
-
-
-def _write(file: Path, content: bytes) -> None:
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise InvalidInput(f"{file} cannot be written: {error.strerror}") from error

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from domicile.border.operator import state_operator
+from domicile.cli.files import write_sheet
 from domicile.cli.laws import describe_rule
 from domicile.cli.lines import heading, line
 from domicile.cli.output import (
@@ -26,7 +27,6 @@ from domicile.cli.output import (
     print_json,
     settings,
 )
-from domicile.cli.sheet import write_sheet
 from domicile.config import Config
 from domicile.errors import NotFound
 from domicile.ids import Country

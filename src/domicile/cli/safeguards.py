@@ -1,6 +1,6 @@
 """`domicile law safeguard ...`"""
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from hashlib import file_digest
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from domicile.border.safeguards import OnFile, file_safeguard, papers_on_file, withdraw_safeguard
+from domicile.cli.files import write_file
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -23,6 +24,7 @@ from domicile.cli.output import (
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import Country
 from domicile.law.facts import Safeguard
+from domicile.plan.calendar import write_papers
 from domicile.running import Domicile
 
 safeguard_app = typer.Typer(help="Contracts, notices and assessments on file.", no_args_is_help=True)
@@ -31,10 +33,17 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The safeguard
 
 
 @safeguard_app.command(name="list")
-def list_on_file(data: DataOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+def list_on_file(
+    ics: Annotated[Path | None, typer.Option("--ics", help="Write their last days as a calendar, with alarms.")] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
     """Every safeguard on file at every site, with the last day on which it counts."""
     with failures(json):
         papers, today = look_at_network(settings(data, config), _read)
+        if ics is not None:
+            write_file(ics, write_papers(papers, datetime.combine(today, time.min, UTC)))
         if json:
             print_json({"safeguards": [_shown(paper, today) for paper in papers]})
         else:

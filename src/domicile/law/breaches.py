@@ -136,25 +136,29 @@ def _places(incident: Incident, on: LawOn) -> tuple[Country, ...]:
     return places(on, {*claiming, *(group.home for group in incident.affected)})
 
 
-def _covered(article: Compiled, incident: Incident, on: LawOn) -> Iterator[Affected]:
+def _covered(article: Compiled, incident: Incident, on: LawOn) -> Iterator[tuple[Affected, set[Country]]]:
+    """The persons whom the rule protects, with the countries (of a bloc's) that claim them or have their data."""
     for group in incident.affected:
         hold = on.held(group.claims).holds.get(article.jurisdiction, NONE)
-        if article.covers(hold, article.jurisdiction in on.group(group.home)):
-            yield group
+        here = article.jurisdiction in on.group(group.home)
+        if not article.covers(hold, here):
+            continue
+        claimed = {claim.jurisdiction for claim in group.claims if article.jurisdiction in on.group(claim.jurisdiction)}
+        countries = (claimed or {group.home}).difference(article.rule.countries_except)
+        if countries:
+            yield group, countries
 
 
 def _persons(article: Compiled, incident: Incident, on: LawOn) -> int:
-    found = sum(group.persons for group in _covered(article, incident, on))
+    found = sum(group.persons for group, _ in _covered(article, incident, on))
     return found if incident.at_most is None else min(found, incident.at_most)
 
 
 def _concerned(article: Compiled, incident: Incident, on: LawOn) -> dict[Country, int]:
-    """Persons whom the rule protects, by the country of the jurisdiction that claims them or has their data."""
+    """Persons whom the rule protects, by country."""
     counts: Counter[Country] = Counter()
-    for group in _covered(article, incident, on):
-        claimed = {claim.jurisdiction for claim in group.claims if article.jurisdiction in on.group(claim.jurisdiction)}
-        for country in claimed or {group.home}:
-            counts[country] += group.persons
+    for group, countries in _covered(article, incident, on):
+        counts.update(dict.fromkeys(countries, group.persons))
     most = incident.at_most
     return {country: n if most is None else min(n, most) for country, n in sorted(counts.items()) if n}
 

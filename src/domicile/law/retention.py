@@ -104,12 +104,13 @@ def _compare(
 
 def _sentence(keeper: Compiled, limiter: Compiled, keeps: Retention, limits: Retention | Deletion) -> str:
     where = f" in {keeper.jurisdiction}" if keeps.kept_here else ""
-    text = f"{keeps.id} keeps it{where} for at least {Term(keeps.period, keeps.period_words)} from {keeps.starts_at}; "
+    least = Term(keeps.period, keeps.period_words)
+    text = f"{keeps.id} keeps it{where} for at least {least} from {keeps.starts_at}; {limits.id} "
     if isinstance(limits, Deletion):
-        return (
-            f"{text}{limits.id} erases it ({Term(limits.deadline, limits.deadline_words)} after {limits.event_words})."
-        )
-    return f"{text}{limits.id} keeps it for at most {Term(limits.period, limits.period_words)} from {limits.starts_at}."
+        return f"{text}erases it after {limits.event_words} ({Term(limits.deadline, limits.deadline_words)})."
+    if limits.period is None:
+        return f"{text}limits it: {limits.period_words}, from {limits.starts_at}."
+    return f"{text}keeps it for at most {limits.period} from {limits.starts_at}."
 
 
 def _shared(some: Iterable[str], others: Iterable[str], category: str | None) -> Iterator[str]:

@@ -1,16 +1,18 @@
 """Which clocks an incident starts: by whose law, for how many persons, until when."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breaching import AWARE, CN, EU, KR, NOBODY, affected, law_of, pack
+from breaching import AWARE, CN, EU, KR, NOBODY, affected, hours, law_of, pack
 from domicile.ids import Country
 from domicile.law.breaches import Affected, Incident, Notification, Risk, decide_breach
 from domicile.law.clocks import clocks, waiting_clocks
 from domicile.law.facts import Operator
+from domicile.law.library import load_packs
 
 LAW = law_of(
     EU,
@@ -135,6 +137,53 @@ def test_a_rule_that_waits_is_listed_apart_and_runs_after_its_event() -> None:
     assert "KR-NEW.report" in due(decide_breach(incident, published, LAW))
 
 
+SHIPPED = load_packs()
+
+
+def starts(home: str, aware: datetime = AWARE, operator: Operator = NOBODY, **persons: int) -> dict[str, Any]:
+    """What the shipped packs start, by clock, as the time that is left or its words."""
+    incident = Incident(aware=aware, affected=affected(home, **persons), risk="high_risk")
+    duties = decide_breach(incident, operator, SHIPPED).duties
+    return {duty.name: duty.due - aware if duty.due else duty.words for duty in duties}
+
+
+def test_the_shipped_packs_start_the_clocks_of_three_laws() -> None:
+    assert starts("RU", RU=88, DE=3, CN=1) == {
+        "CN-PIPL-57.report": "at once",
+        "CN-PIPL-57.members": "at once, unless harm is avoided",
+        "CN-INCIDENT.report": timedelta(hours=4),
+        "CN-INCIDENT.follow_up": timedelta(days=30),
+        "RU-BREACH.report": timedelta(hours=24),
+        "RU-BREACH.follow_up": timedelta(hours=72),
+        "EU-BREACH.report": timedelta(hours=72),
+        "EU-BREACH.members": "without undue delay",
+    }
+    critical = Operator(designations=frozenset({"CN:CIIO"}), established=frozenset())
+    assert timedelta(hours=1) in starts("CN", operator=critical, CN=1).values()
+
+
+@pytest.mark.parametrize(("persons", "binds"), [(999, False), (1000, True)])
+def test_the_shipped_pack_of_korea_counts_to_a_thousand(persons: int, binds: bool) -> None:
+    assert ("KR-BREACH-1000.report" in starts("DE", KR=persons)) == binds
+
+
+@pytest.mark.parametrize(
+    ("rule", "first", "place"),
+    [
+        ("CN-INCIDENT", date(2025, 11, 1), "CN"),
+        ("RU-BREACH", date(2022, 9, 1), "RU"),
+        ("IN-CERT", date(2022, 6, 27), "IN"),
+        ("IN-DPDP-BREACH", date(2027, 5, 13), "IN"),
+        ("EU-BREACH", date(2018, 5, 25), "DE"),
+    ],
+)
+def test_a_rule_of_the_shipped_packs_starts_at_its_own_midnight(rule: str, first: date, place: str) -> None:
+    jurisdiction = Country("EU" if rule.startswith("EU") else place)
+    midnight = SHIPPED.on(first).calendar(jurisdiction).midnight(first)
+    for moment, binds in ((midnight - timedelta(seconds=1), False), (midnight, True)):
+        assert any(name.startswith(f"{rule}.") for name in starts(place, moment, **{place: 5})) == binds
+
+
 COUNTRIES = st.sampled_from(("DE", "FR", "KR", "CN", "AU", "BR", "SA", "NG"))
 GROUPS = st.lists(st.tuples(COUNTRIES, COUNTRIES, st.integers(1, 2000)), min_size=1, max_size=6)
 
@@ -157,6 +206,15 @@ def test_a_bare_number_starts_at_least_what_names_would(groups: list[tuple[str, 
         those += [Affected(group.claims, group.home, min(group.persons, left))] if left else []
         left -= min(group.persons, left)
     assert due(decide(*those)).keys() <= due(decide(*everybody, at_most=number)).keys()
+
+
+def test_a_member_state_where_the_rule_is_no_law_is_not_told_by_it() -> None:
+    rule = f'valid_from = 2020-01-01\ncountries_except = ["DK"]\ndeadline = {hours(24)}'
+    law = law_of(pack("EU", ("EU-NOT-DK", rule), more='bloc_members = ["DE", "DK"]'))
+    incident = Incident(aware=AWARE, affected=affected("DK", DK=3, DE=2))
+    found = decide_breach(incident, NOBODY, law)
+    assert [duty.countries for duty in found.duties] == [(("DE", 2),)]
+    assert found.silent == ("DK",)
 
 
 def test_a_bloc_and_its_member_have_their_clocks_together() -> None:

@@ -1,4 +1,4 @@
-"""CSV for people who open it in a spreadsheet: a cell is text there, never a formula."""
+"""Files for other programs: CSV for people who open it in a spreadsheet, where a cell is text and never a formula."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -20,6 +20,14 @@ def write_sheet(file: Path, columns: Iterable[str], rows: Iterable[Mapping[str, 
             writer = csv.writer(sheet)
             writer.writerow(names)
             writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {error.strerror}") from error
+
+
+def write_file(file: Path, content: bytes) -> None:
+    """Write a file. Raises InvalidInput if it cannot be written."""
+    try:
+        file.write_bytes(content)
     except OSError as error:
         raise InvalidInput(f"{file} cannot be written: {error.strerror}") from error
 
