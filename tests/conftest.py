@@ -27,6 +27,10 @@ from network_at import MakeMember, SetClock, make_member, network_at
 RUNNING = pytest.StashKey[Domicile]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every-crash", action="store_true", help="each step of a relocation with each victim: minutes")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "audit_expected_to_fail: this test smuggles rows, and cleans up after itself")
 

@@ -49,6 +49,7 @@ RESTART_S = 1.0  # how long a request waits for a server that has just gone away
 PIECE = 1 << 17  # bytes of a COPY that travel at once
 REST_S = 1.0  # how long nobody asks a server that did not come back
 _LOST = ("08", "57P", "53300", "55P03")  # connection, shutdown and crash, too many connections, lock not available
+_SHORT_OF = {"53100": "disk", "53200": "memory"}
 
 
 def _json_codec() -> None:
@@ -74,6 +75,8 @@ def translate(error: psycopg.Error) -> DomicileError:
         return InvalidInput(detail, "Validation failed: a value is out of range or not valid text")
     if not state or state.startswith(_LOST):
         return Unavailable(detail)
+    if state.startswith("53"):
+        return Unavailable(f"{detail}: this server has no room left ({_SHORT_OF.get(state, 'resources')})")
     if state in ("40001", "40P01", "23505"):
         return Conflict(detail)
     return DomicileError(detail)
@@ -246,7 +249,7 @@ class Database:
     async def transaction(self, begin: str = "BEGIN") -> AsyncIterator[Session]:
         """A transaction that commits when the block ends and rolls back when it raises."""
         async with self._connection() as connection:
-            await connection.execute(begin)
+            await connection.execute(begin, prepare=False)  # it may be several statements
             try:
                 yield Session(connection)
             except BaseException:

@@ -36,6 +36,7 @@ from domicile.relocation.backup import Backups
 from domicile.relocation.coordinator import Coordinator
 from domicile.relocation.erasure import Erasure
 from domicile.relocation.journal import Journal
+from domicile.relocation.wishes import Wishes
 from domicile.transport.exchange import Exchange
 
 Upgrade = Callable[[str, str, str], None]
@@ -128,7 +129,7 @@ def _assemble(
     directory = Directory(hub, config.hub.lookups_per_minute)
     router, exchange, journal = Router(sites, directory, clock), Exchange(), Journal(hub, clock)
     for site in sites.values():
-        SiteAgent(site, ownership, journal, directory).open(exchange)
+        SiteAgent(site, ownership, journal, router).open(exchange)
     meter = Meter(sites, law, load_secret(config.data / "secrets" / "activity.key"), clock)
     operator = OperatorNow(state_operator(config.operator, policy.name, ownership), law, sites, meter, clock)
     return Engine(
@@ -140,7 +141,7 @@ def _assemble(
         router=router,
         exchange=exchange,
         journal=journal,
-        coordinator=Coordinator(journal, exchange),
+        coordinator=Coordinator(journal, exchange, Wishes(hub)),
         erasure=Erasure(router, directory, ownership, clock),
         law=law,
         policy=policy,

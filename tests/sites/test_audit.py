@@ -194,6 +194,24 @@ async def test_rows_that_a_move_left_behind_and_a_member_who_never_arrived_are_f
     assert {v.kind for v in report.violations} == {"moved", "directory"}
 
 
+@smuggles
+@pytest.mark.parametrize("change", ["state = 'leaving'", "state = 'arriving'", "tracked = true"])
+async def test_who_is_on_a_move_that_the_journal_does_not_know_is_found(
+    domicile: Domicile, member: MakeMember, change: str
+) -> None:
+    german = await member("DE")
+    site = domicile.sites[domicile.config.site_names[0]]
+    await site.importer.run(f"UPDATE resident SET {change} WHERE member_id = %s", (german,))
+    try:
+        report = await audited(domicile)
+    finally:
+        await site.importer.run("UPDATE resident SET state = 'home', tracked = false WHERE member_id = %s", (german,))
+    assert [(v.kind, v.site, v.sample_ids) for v in report.violations if v.kind != "directory"] == [
+        ("unfinished", "de-1", (german,))
+    ]
+    assert report.in_transit == 0
+
+
 async def test_who_moves_back_and_forth_is_in_order_everywhere(domicile: Domicile, member: MakeMember) -> None:
     wanderer = await member("RU")
     for to in ("us-1", "de-1", "ru-1"):

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+from domicile.audit.residency import audit
 from domicile.ids import MemberId, PostId, SiteName
 from domicile.network.posts import Draft
 from domicile.placement.files import list_files
-from domicile.relocation.coordinator import Moved
+from domicile.relocation.moved import Moved
+from domicile.relocation.passage import FORWARD
 from domicile.running import Domicile
 from network_at import MakeMember
 from pictures import picture
@@ -98,6 +100,24 @@ async def test_a_member_moves_away_and_back_and_away_again(domicile: Domicile, m
     assert (await domicile.router.home_of(anna, ask_hub=True)).epoch == 5
     assert await texts(domicile, anna) == [f"post {number}" for number in range(4)]
     assert written == sorted(written)
+
+
+async def test_the_audit_is_clean_at_every_step_and_counts_who_is_on_the_way(
+    domicile: Domicile, member: MakeMember
+) -> None:
+    anna, ben = await member("DE"), await member("DE")
+    in_transit: dict[str, int] = {}
+
+    async def look(step: str) -> None:
+        report = await audit(domicile.sites, domicile.hub, domicile.clock())
+        assert report.ok, (step, report.violations)
+        in_transit[step] = report.in_transit
+
+    with at_steps(domicile, look):
+        await relocate(domicile, [anna, ben], AMERICA)
+    assert {in_transit[step] for step in FORWARD[:2]} == {0}
+    assert {in_transit[step] for step in FORWARD[2:13]} == {2}
+    assert {in_transit[step] for step in FORWARD[13:]} == {0}
 
 
 async def test_writers_and_readers_hardly_notice(domicile: Domicile, member: MakeMember) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from domicile.audit.agreement import Agreement
-from domicile.audit.catalogue import read_catalogue
+from domicile.audit.catalogue import FoundTable, read_catalogue
 from domicile.audit.report import AuditReport, Violation
-from domicile.audit.rows import count_rows
+from domicile.audit.rows import count_left_behind, count_rows, left_behind
 from domicile.database import Database
 from domicile.errors import Unavailable
 from domicile.ids import SiteName
@@ -22,23 +23,36 @@ async def audit(sites: Mapping[SiteName, Site], hub: Database, on: datetime) -> 
     """
     report = AuditReport(sites=list(sites))
     audited = await asyncio.gather(*(_audit_site(site) for site in sites.values()))
-    answering = {}
+    answering, suspected = {}, {}
     for (name, site), found in zip(sites.items(), audited, strict=True):
         if found is None:
             report.violations.append(_silent(name))
             continue
         answering[name] = site
-        report.rows_checked += found[0]
-        report.violations += found[1]
+        report.rows_checked += found.rows
+        report.violations += found.wrong
+        suspected[name] = found.suspected
+    agreement = Agreement(answering, hub, on)
     try:
-        wrong, report.in_transit = await Agreement(answering, hub, on).compare()
+        wrong, report.in_transit = await agreement.compare()
         report.violations += wrong
+        for name, tables in suspected.items():
+            report.violations += await _find_left_behind(answering[name], tables, agreement)
     except Unavailable:
         report.violations.append(_silent("hub"))
     return report
 
 
-async def _audit_site(site: Site) -> tuple[int, list[Violation]] | None:
+@dataclass
+class _Audited:
+    """What was found at a site; `suspected` tables have rows of members who have moved away."""
+
+    rows: int
+    wrong: list[Violation]
+    suspected: list[FoundTable]
+
+
+async def _audit_site(site: Site) -> _Audited | None:
     """How many rows a site holds and what is wrong there; None when it does not answer."""
     for _ in range(2):  # the first may meet a connection that died while it lay idle
         with contextlib.suppress(Unavailable):
@@ -46,16 +60,35 @@ async def _audit_site(site: Site) -> tuple[int, list[Violation]] | None:
     return None
 
 
-async def _audit_once(site: Site) -> tuple[int, list[Violation]]:
+async def _audit_once(site: Site) -> _Audited:
     """All in one snapshot of the site."""
     async with site.auditor.snapshot() as session:
         tables, wrong = await read_catalogue(site.name, session)
-        rows = 0
+        audited = _Audited(0, wrong, [])
         for table in tables:
-            checked, misplaced = await count_rows(site.name, session, table)
-            rows += checked
-            wrong += misplaced
-    return rows, wrong
+            checked, misplaced, moved = await count_rows(site.name, session, table)
+            audited.rows += checked
+            audited.wrong += misplaced
+            audited.suspected += [table] if moved else []
+    return audited
+
+
+async def _find_left_behind(site: Site, tables: list[FoundTable], agreement: Agreement) -> list[Violation]:
+    """Rows of members who have moved away, unless a batch that is not closed has yet to erase them.
+
+    The journal is asked between two looks: who was erased meanwhile is not there the second time.
+    """
+    wrong = []
+    for table in tables:
+        async with site.auditor.snapshot() as session:
+            first = await count_left_behind(session, table)
+        ways = await agreement.on_the_way(first)
+        async with site.auditor.snapshot() as session:
+            still = await count_left_behind(session, table)
+        due = {member for member, way in ways.items() if way.source == site.name}
+        if owners := {member: rows for member, rows in still.items() if member in first and member not in due}:
+            wrong.append(left_behind(site.name, table, owners))
+    return wrong
 
 
 def _silent(name: str) -> Violation:

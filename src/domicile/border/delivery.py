@@ -33,6 +33,12 @@ Settle = Callable[[SiteWriter, MemberId, bytes], Awaitable[None]]
 """Take the recipient's answer at the sender's home, in the transaction that removes the parcel."""
 
 
+# Of senders at home here: the parcels of who is arriving, or has just moved away, are another site's to deliver.
+_WAITING = """
+SELECT o.member_id, sequence, recipient, kind, body, attempts FROM outbox o
+JOIN resident r ON r.member_id = o.member_id AND r.state = 'home' WHERE true"""
+
+
 class Parcel(msgspec.Struct, array_like=True):
     """What arrives at the recipient's home."""
 
@@ -85,8 +91,7 @@ class Deliverer:
         """Deliver what this member has just sent; whatever cannot be delivered now waits in the outbox."""
         home = await self.router.home_of(member)
         rows = await self.router.sites[home.site].app.run(
-            "SELECT member_id, sequence, recipient, kind, body, attempts FROM outbox"
-            " WHERE member_id = %s AND not_before <= %s ORDER BY sequence LIMIT 200",
+            f"{_WAITING} AND o.member_id = %s AND not_before <= %s ORDER BY sequence LIMIT 200",
             (member, self.router.clock()),
         )
         for row in rows:
@@ -95,8 +100,7 @@ class Deliverer:
     async def deliver_due(self, site: SiteName, limit: int = 500) -> int:
         """Deliver parcels of a site whose time has come; how many were tried."""
         rows = await self.router.sites[site].app.run(
-            "SELECT member_id, sequence, recipient, kind, body, attempts FROM outbox"
-            " WHERE not_before <= %s ORDER BY not_before, member_id, sequence LIMIT %s",
+            f"{_WAITING} AND not_before <= %s ORDER BY not_before, o.member_id, sequence LIMIT %s",
             (self.router.clock(), limit),
         )
         for row in rows:

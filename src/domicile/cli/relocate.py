@@ -27,9 +27,9 @@ from domicile.errors import InvalidInput
 from domicile.ids import MemberId, SiteName, country_of_site
 from domicile.plan.census import find_members
 from domicile.plan.planning import compare_days
-from domicile.relocation.coordinator import SILENCE, Moved
-from domicile.relocation.journal import Batch
+from domicile.relocation.coordinator import SILENCE, Resumed
 from domicile.relocation.lawful import find_barred
+from domicile.relocation.moved import Moved
 from domicile.running import Domicile
 
 
@@ -126,8 +126,8 @@ async def _move_all(domicile: Domicile, departures: list[Departure], dry_run: bo
             reason = leaving.reason if against is None else f"{leaving.reason}; against the law: {against}"
             title = f"{leaving.source} → {leaving.target}"
 
-            def tell(done: int, of: int, title: str = title) -> None:
-                show(title, done, of)
+            def tell(moved: Moved, title: str = title, of: int = len(members)) -> None:
+                show(title, len(moved.members) + len(moved.left), of)
 
             done = await domicile.coordinator.relocate(members, leaving.source, leaving.target, reason, tell)
             total.seconds += done.seconds
@@ -167,16 +167,27 @@ def _show(moved: Moved, departures: list[Departure], dry_run: bool, json: bool) 
         out.print(f"[yellow]{count} stayed[/]: {why}", highlight=False)
 
 
-def _show_resumed(batches: Sequence[Batch], json: bool) -> None:
+def _show_resumed(resumed: Sequence[Resumed], json: bool) -> None:
+    closed = all(batch.closed for batch in resumed)
     if json:
         shown: list[dict[str, Any]] = [
-            {"batch": str(b.number), "from": b.source, "to": b.target, "members": len(b.members), "was": b.state}
-            for b in batches
+            {
+                "batch": str(found.batch.number),
+                "from": found.batch.source,
+                "to": found.batch.target,
+                "members": len(found.batch.members),
+                "was": found.batch.state,
+                "outcome": found.outcome,
+            }
+            for found in resumed
         ]
-        print_json({"ok": True, "batches": shown})
-        return
-    for batch in batches:
-        done = "completed" if batch.state == "flipped" else "undone"
-        out.print(f"batch {batch.number}, {batch.source} → {batch.target}: {len(batch.members)} members, {done}")
-    if not batches:
-        out.print("Nothing to resume: no batch is open without a coordinator.")
+        print_json({"ok": closed, "batches": shown})
+    else:
+        for found in resumed:
+            batch = found.batch
+            out.print(f"batch {batch.number}, {batch.source} → {batch.target}: ", end="", highlight=False)
+            out.print(f"{len(batch.members)} members, {found.outcome}", highlight=False)
+        if not resumed:
+            out.print("Nothing to resume: no batch is open without a coordinator.")
+    if not closed:
+        raise typer.Exit(1)

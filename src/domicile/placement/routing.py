@@ -175,9 +175,11 @@ class Router:
         """`transact` at a site that is told and not looked up. Raises NotResident before anything is written."""
         site = self._site(Home(name, epoch))
         async with site.app.transaction() as session:
-            # Reading the state before the first write makes a refusal cost nothing; the lock holds off a move.
+            # Reading the state before the first write makes a refusal cost nothing; the lock holds off a move. Whom a
+            # move has locked is not waited for with a connection in hand: the move may have been stopped in there.
             row = await session.one(
-                "SELECT state, epoch FROM resident WHERE member_id = %s AND state = 'home' AND epoch >= %s FOR SHARE",
+                "SELECT state, epoch FROM resident WHERE member_id = %s AND state = 'home' AND epoch >= %s"
+                " FOR SHARE SKIP LOCKED",
                 (member, epoch),
             )
             if row is None:

@@ -1,27 +1,29 @@
 """One site's side of a batch: it obeys the coordinator whose token the journal knows, and the journal before anybody.
 
-Every order can be repeated: the second time it finds its work done. Work on rows holds a share of the batch's row at
-the site; whoever brings a new token, discards or closes waits for it. So nothing that an overtaken coordinator has
-begun can land after its successor has cleaned up.
+Every order can be repeated: the second time it finds its work done. How orders of an overtaken coordinator are kept
+from doing harm is in `holding`.
 """
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
 
-from domicile.database import Row, Session, array
-from domicile.errors import NotFound
+from domicile.database import Session
+from domicile.errors import Unavailable
 from domicile.ids import MemberId
-from domicile.placement.directory import Directory
-from domicile.placement.files import erase_files, file_of, keep_file, list_files
+from domicile.placement.files import Draft, empty_folders, erase_file, file_of, list_files, open_folders
 from domicile.placement.ownership import Ownership
+from domicile.placement.routing import Router
 from domicile.placement.sites import Site
-from domicile.relocation import rows
+from domicile.relocation import residents, rows
+from domicile.relocation.holding import Holding
 from domicile.relocation.journal import Journal, Superseded
 from domicile.relocation.messages import (
+    VERSION,
     Begin,
     Close,
     Compare,
@@ -30,11 +32,13 @@ from domicile.relocation.messages import (
     Discard,
     Done,
     Drop,
+    DropFiles,
     Erase,
     Erased,
     Export,
     Fence,
-    File,
+    Fenced,
+    FilePiece,
     Files,
     Import,
     Keys,
@@ -43,11 +47,11 @@ from domicile.relocation.messages import (
     Order,
     Reopen,
     SealedKeys,
-    SendFile,
+    SendFiles,
     Settle,
     Shape,
     Sums,
-    TakeFile,
+    TakeFiles,
     TakeKeys,
 )
 from domicile.relocation.sealed_keys import open_keys, receiving_key, seal_keys
@@ -55,22 +59,23 @@ from domicile.relocation.shape import describe_tables, probe_hash
 from domicile.transport.exchange import Exchange, decode, encode
 
 O = TypeVar("O", bound=Order)  # noqa: E741 - an order
+Take = Callable[[Session, list[MemberId], bool], Awaitable[list[MemberId]]]
 
-YIELD_ROUNDS = 10
-YIELD_PAUSE_S = 0.02
-"""How long a fence waits for writers at work: they hold their member's row for milliseconds."""
-
-_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+TRACKING_S = 1.0
+FENCING_S = 0.1
+WAIT = "SET LOCAL lock_timeout = '50ms'"
+"""How long it is waited for writers at work (they hold their member's row for milliseconds): in all, and for one."""
+FILE_PIECE = 1 << 18
 
 
 class SiteAgent:
     """Answers a coordinator for one site. `open` makes it reachable."""
 
-    def __init__(self, site: Site, ownership: Ownership, journal: Journal, directory: Directory) -> None:
+    def __init__(self, site: Site, ownership: Ownership, journal: Journal, router: Router) -> None:
         self.site = site
         self.ownership = ownership
-        self.journal = journal
-        self.directory = directory
+        self.router = router
+        self.holding = Holding(site, journal)
 
     def open(self, exchange: Exchange) -> None:
         """Take orders from now on."""
@@ -81,8 +86,7 @@ class SiteAgent:
             (Keys, self.seal_data_keys),
             (TakeKeys, self.take_data_keys),
             (ListFiles, self.list_files),
-            (SendFile, self.send_file),
-            (TakeFile, self.take_file),
+            (DropFiles, self.drop_files),
             (Fence, self.fence),
             (Compare, self.compare),
             (Settle, self.settle),
@@ -94,73 +98,70 @@ class SiteAgent:
         for kind, handle in handlers:
             exchange.serve(self.site.name, channel(kind), _served(kind, handle))
         exchange.serve_stream(self.site.name, channel(Export), lambda body: self.export(decode(body, Export)))
+        exchange.serve_stream(self.site.name, channel(SendFiles), lambda body: self.send_files(decode(body, SendFiles)))
         exchange.take_stream(self.site.name, channel(Import), self._import)
+        exchange.take_stream(self.site.name, channel(TakeFiles), self._take_files)
 
     async def describe(self, order: Describe) -> Shape:
         async with self.site.importer.transaction() as session:
             tables = await describe_tables(session, self.ownership)
             probe = await probe_hash(session)
-        return Shape(tables, probe, receiving_key(self.site.key).public_key().public_bytes_raw())
+        return Shape(VERSION, tables, probe, receiving_key(self.site.key).public_key().public_bytes_raw())
 
     async def begin(self, order: Begin) -> Members:
         """As source: note from now on what changes. As target: residents are `arriving`, under the next epoch."""
-        await self._follow(order, "open")
-        async with self.site.importer.transaction() as session:
-            await session.execute(
-                "INSERT INTO relocation (batch_id, role, other, state, token, members, began_at)"
-                " VALUES (%s, %s, %s, 'open', %s, %s, now()) ON CONFLICT DO NOTHING",
-                (order.batch, order.role, order.other, order.token, list(order.members)),
-            )
-        if order.role == "source":
-            return Members(await self._by_rounds(order, list(order.members), self._track))
-        async with self._hold(order) as (session, _):
-            await session.execute_many(
-                "INSERT INTO resident (member_id, state, epoch) VALUES (%s, 'arriving', %s)"
-                " ON CONFLICT (member_id) DO UPDATE SET state = 'arriving', epoch = EXCLUDED.epoch"
-                " WHERE resident.state = 'moved' AND resident.epoch < EXCLUDED.epoch",
-                [(member, epoch + 1) for member, epoch in order.members.items()],
-            )
-            found = await session.fetch(
-                "SELECT member_id FROM resident WHERE member_id = ANY (%s) AND state = 'arriving'",
-                (list(order.members),),
-            )
-        return Members([MemberId(row.member_id) for row in found])
+        async with self.holding.enter(order) as (session, members):
+            epochs = {member: order.members[member] for member in members if member in order.members}
+            if order.role == "target":
+                return Members(await residents.receive_members(session, epochs))
+
+        async def track(session: Session, some: list[MemberId], wait: bool) -> list[MemberId]:
+            return await residents.track_members(session, {m: epochs[m] for m in some}, wait=wait)
+
+        return Members(await self._take_all(order, list(epochs), track, TRACKING_S))
 
     async def drop(self, order: Drop) -> Done:
-        async with self._hold(order) as (session, _):
+        async with self.holding.work(order, alone=True) as (session, members):
+            dropped = sorted(set(order.members) & set(members))
             if order.role == "source":
-                await self._untrack(session, order.members)
+                await residents.reopen_members(session, dropped)
             else:
-                await self._discard_members(session, order.members)
+                await self._discard(session, dropped)
+            await session.execute(
+                "UPDATE relocation SET members = %s WHERE batch_id = %s AND role = %s",
+                (sorted(set(members) - set(dropped)), order.batch, order.role),
+            )
         return Done()
 
     async def export(self, order: Export) -> AsyncGenerator[bytes]:
         """The rows in one snapshot, or the changes since."""
-        async with self._hold(order, _SNAPSHOT) as (session, batch):
+        async with self.holding.work(order, snapshot=True) as (session, members):
             export = rows.export_changes if order.changed else rows.export_rows
-            members = await self._present(session, order, batch)
-            async with contextlib.aclosing(export(session, self.ownership, members)) as frames:
+            present = await residents.present_members(session, order.role, members)
+            async with contextlib.aclosing(export(session, self.ownership, present)) as frames:
                 async for frame in frames:
                     yield frame
 
     async def _import(self, body: bytes, pieces: AsyncIterator[bytes]) -> bytes:
         order = decode(body, Import)
-        async with self._hold(order) as (session, _):
+        async with self.holding.work(order) as (session, members):
+            if order.anew:
+                await rows.erase_rows(session, self.ownership, members, keys=False)
             take = rows.import_changes if order.changed else rows.import_rows
             return encode(await take(session, self.ownership, rows.Incoming(pieces)))
 
     async def seal_data_keys(self, order: Keys) -> SealedKeys:
-        async with self._hold(order) as (session, batch):
-            members = await self._present(session, order, batch)
+        async with self.holding.work(order) as (session, members):
+            present = await residents.present_members(session, order.role, members)
             found = await session.fetch(
-                "SELECT member_id, wrapped FROM vault.data_key WHERE member_id = ANY (%s)", (members,)
+                "SELECT member_id, wrapped FROM vault.data_key WHERE member_id = ANY (%s)", (present,)
             )
         keys = [self.site.key.unwrap(row.member_id, bytes(row.wrapped)) for row in found]
         return seal_keys(keys, order.batch, order.public_key)
 
     async def take_data_keys(self, order: TakeKeys) -> Copied:
         keys = open_keys(order.sealed, order.batch, self.site.key)
-        async with self._hold(order) as (session, _):
+        async with self.holding.work(order) as (session, _):
             await session.execute_many(
                 "INSERT INTO vault.data_key (member_id, wrapped, site_key) VALUES (%s, %s, %s)"
                 " ON CONFLICT (member_id) DO UPDATE SET wrapped = EXCLUDED.wrapped, site_key = EXCLUDED.site_key",
@@ -169,222 +170,160 @@ class SiteAgent:
         return Copied(len(keys), 0)
 
     async def list_files(self, order: ListFiles) -> Files:
-        async with self._hold(order) as (session, batch):
-            members = await self._present(session, order, batch)
-        return Files(await asyncio.to_thread(list_files, self.site.media, members))
+        async with self.holding.work(order) as (session, members):
+            present = await residents.present_members(session, order.role, members)
+        return Files(await asyncio.to_thread(list_files, self.site.media, present))
 
-    async def send_file(self, order: SendFile) -> File:
-        async with self._hold(order):
-            file = file_of(self.site.media, order.member, order.digest)
+    async def send_files(self, order: SendFiles) -> AsyncGenerator[bytes]:
+        async with self.holding.work(order) as (_, members):
+            of_batch = set(members)
+        for member, digest in order.files:
+            if member not in of_batch:
+                continue
             try:
-                return File(await asyncio.to_thread(file.read_bytes))
+                source = file_of(self.site.media, member, digest).open("rb")
             except FileNotFoundError:
-                return File(None)
+                continue
+            with source:
+                while piece := await asyncio.to_thread(source.read, FILE_PIECE):
+                    yield encode(FilePiece(member, digest, piece))
+        yield encode(FilePiece(end=True))
 
-    async def take_file(self, order: TakeFile) -> Done:
-        async with self._hold(order):
-            kept = await asyncio.to_thread(keep_file, self.site.media, order.member, order.content)
-        if kept != order.digest:
-            raise NotFound("a file arrived that is not what its digest says")
+    async def _take_files(self, body: bytes, pieces: AsyncIterator[bytes]) -> bytes:
+        """Each file under the batch's lock from its first piece to its last, so that a late one is not kept."""
+        order = decode(body, TakeFiles)
+        copied, coming = Copied(0, 0), decode(await anext(pieces), FilePiece)
+        while not coming.end:
+            async with self.holding.work(order) as (session, members):
+                arriving = await residents.present_members(session, order.role, members)
+                if coming.member not in arriving:
+                    raise Superseded(f"batch {order.batch}: a file came for somebody who is not arriving")
+                file = await asyncio.to_thread(Draft, self.site.media, coming.member, coming.digest)
+                try:
+                    whose = (coming.member, coming.digest)
+                    while (coming.member, coming.digest) == whose and not coming.end:
+                        await session.execute("SELECT 1")  # the lock still holds, now that the folder is open
+                        await asyncio.to_thread(file.write, coming.piece)
+                        coming = decode(await anext(pieces), FilePiece)
+                    await asyncio.to_thread(file.keep)
+                    copied = Copied(copied.rows + 1, copied.size + file.size)
+                finally:
+                    file.close()
+        return encode(copied)
+
+    async def drop_files(self, order: DropFiles) -> Done:
+        async with self.holding.work(order) as (session, members):
+            arriving = set(await residents.present_members(session, order.role, members))
+            for member, digest in order.files:
+                if member in arriving:
+                    await asyncio.to_thread(erase_file, self.site.media, member, digest)
         return Done()
 
-    async def fence(self, order: Fence) -> Members:
+    async def fence(self, order: Fence) -> Fenced:
         """Residents become `leaving`, row by row as their writers let go; who does not yield is not in the answer."""
-        async with self._hold(order) as (_, batch):
-            members = [MemberId(member) for member in batch.members]
-        return Members(await self._by_rounds(order, members, self._fence))
+        async with self.holding.work(order) as (_, members):
+            pass
+
+        async def fence(session: Session, some: list[MemberId], wait: bool) -> list[MemberId]:
+            return await residents.fence_members(session, some, wait=wait)
+
+        fenced = await self._take_all(order, members, fence, FENCING_S)
+        changed = "SELECT 1 FROM changed WHERE member_id = ANY (%s) AND relation = %s LIMIT 1"
+        return Fenced(fenced, bool(await self.site.importer.run(changed, (fenced, rows.KEY_TABLE))))
 
     async def compare(self, order: Compare) -> Sums:
-        async with self._hold(order, _SNAPSHOT) as (session, batch):
-            members = await self._present(session, order, batch)
-            return Sums(await rows.sum_rows(session, self.ownership, members, plain=order.plain))
+        async with self.holding.work(order, snapshot=True) as (session, members):
+            present = await residents.present_members(session, order.role, members)
+            return Sums(await rows.sum_rows(session, self.ownership, present, plain=order.plain))
 
     async def settle(self, order: Settle) -> Done:
-        members = await self._follow(order, "flipped")
-        async with self._hold(order, exclusive=True) as (session, _):
+        async with self.holding.follow(order, "flipped") as (session, members, state):
+            if state == "settled":
+                return Done()  # since then, somebody may have been erased
             if order.role == "source":
-                await session.execute(
-                    "UPDATE resident SET state = 'moved', tracked = false WHERE member_id = ANY (%s)"
-                    " AND state = 'leaving'",
-                    (members,),
-                )
-                await session.execute("DELETE FROM changed WHERE member_id = ANY (%s)", (members,))
-            else:
-                await session.execute(
-                    "UPDATE resident SET state = 'home' WHERE member_id = ANY (%s) AND state = 'arriving'", (members,)
-                )
-            await session.execute(
-                "UPDATE relocation SET state = 'settled' WHERE batch_id = %s AND role = %s", (order.batch, order.role)
-            )
+                await residents.settle_source(session, list(members))
+            elif missing := await residents.settle_target(session, members):
+                raise Unavailable(f"batch {order.batch}: {len(missing)} members never arrived at {self.site.name}")
+            await self.holding.set_state(session, order, "settled")
         return Done()
 
     async def erase(self, order: Erase) -> Erased:
-        """After the flip nothing here is the truth any more: rows, data keys, files. Counts what is left afterwards."""
-        members = await self._follow(order, "flipped")
-        async with self._hold(order, exclusive=True) as (session, batch):
-            if batch.state != "settled":
-                raise Superseded(f"batch {order.batch}: the source erases only after it has settled")
-            erased = await rows.erase_rows(session, self.ownership, members)
-        files = await asyncio.to_thread(erase_files, self.site.media, members)
-        async with self.site.importer.transaction() as session:
-            left = await rows.count_rows(session, self.ownership, members)
+        """After the flip nothing here is the truth any more: rows, data keys, files. Counts what is left afterwards.
+
+        Only of those who have `moved`: somebody may have come back since the order was given.
+        """
+        async with self.holding.follow(order, "flipped") as (session, members, _):
+            if await residents.lock_members(session, list(members), "leaving"):
+                raise Superseded(f"batch {order.batch}: {self.site.name} erases only after it has settled")
+            moved = await residents.lock_members(session, list(members), "moved")
+            erased = await rows.erase_rows(session, self.ownership, moved)
+            files = await self._erase_files(session, moved)
+            left = await rows.count_rows(session, moved)
         return Erased(erased, files, left)
 
     async def discard(self, order: Discard) -> Done:
-        await self._follow(order, "abandoned")
-        async with self._hold(order, exclusive=True, absent=True) as (session, batch):
-            if batch is not None:
-                await self._discard_members(session, [MemberId(member) for member in batch.members])
-                await session.execute(
-                    "UPDATE relocation SET state = 'discarded' WHERE batch_id = %s AND role = %s",
-                    (order.batch, order.role),
-                )
+        async with self.holding.follow(order, "abandoned") as (session, members, _):
+            await self._discard(session, list(members))
+            await self.holding.set_state(session, order, "undone")
         return Done()
 
     async def reopen(self, order: Reopen) -> Done:
-        await self._follow(order, "abandoned")
-        async with self._hold(order, exclusive=True, absent=True) as (session, batch):
-            if batch is not None:
-                members = [MemberId(member) for member in batch.members]
-                await session.execute(
-                    "UPDATE resident SET state = 'home' WHERE member_id = ANY (%s) AND state = 'leaving'", (members,)
-                )
-                await self._untrack(session, members)
-                await session.execute(
-                    "UPDATE relocation SET state = 'reopened' WHERE batch_id = %s AND role = %s",
-                    (order.batch, order.role),
-                )
+        async with self.holding.follow(order, "abandoned") as (session, members, _):
+            await residents.reopen_members(session, list(members))
+            await self.holding.set_state(session, order, "undone")
         return Done()
 
     async def close(self, order: Close) -> Done:
-        """The last word: what the site kept of the batch goes. Learns interest in whom the new residents refer to."""
+        """The last word: what the site kept of the batch goes. Learns where those live to whom new residents refer."""
         if order.role == "target":
-            await self._note_interest(order)
-        await self.site.importer.run(
-            "DELETE FROM relocation WHERE batch_id = %s AND role = %s AND state <> 'open'", (order.batch, order.role)
-        )
+            await self._learn_routes(order)
+        await self.holding.forget(order)
         return Done()
 
-    async def _note_interest(self, order: Order) -> None:
-        batch = await self._batch(order)
-        if batch is None or batch.state != "settled":
-            return
+    async def _learn_routes(self, order: Order) -> None:
+        here = await self.site.importer.run(
+            "SELECT members FROM relocation WHERE batch_id = %s AND role = %s AND state = 'settled'",
+            (order.batch, order.role),
+        )
         known: set[MemberId] = set()
-        for owned in self.ownership.owned:
+        for owned in self.ownership.owned if here else ():
             for column, what in owned.remotes.items():
                 if what == "member":
                     query = f'SELECT DISTINCT "{column}" AS other FROM {owned.name} WHERE {owned.owner} = ANY (%s)'
-                    known |= {row.other for row in await self.site.importer.run(query, (batch.members,)) if row.other}
+                    found = await self.site.importer.run(query, (here[0].members,))
+                    known |= {MemberId(row.other) for row in found if row.other}
         if known:
-            await self.directory.note_interest(self.site.name, sorted(known))
+            await self.router.learn_routes(self.site.name, sorted(known))
 
-    async def _follow(self, order: Order, state: str) -> list[MemberId]:
-        """The members of a batch that the journal has in this state, under this coordinator. Raises Superseded."""
-        batch = await self.journal.find(order.batch)
-        if batch.token != order.token:
-            raise Superseded(f"batch {order.batch} has another coordinator now")
-        if batch.state != state:
-            raise Superseded(f"batch {order.batch} is {batch.state} and not {state}")
-        if self.site.name != (batch.source if order.role == "source" else batch.target):
-            raise Superseded(f"{self.site.name} is not the {order.role} of batch {order.batch}")
-        return sorted(batch.members)
-
-    @contextlib.asynccontextmanager
-    async def _hold(
-        self, order: Order, begin: str = "BEGIN", *, exclusive: bool = False, absent: bool = False
-    ) -> AsyncIterator[tuple[Session, Any]]:
-        """A transaction that holds the batch's row here. A token unknown here is asked of the journal, once."""
-        await self._learn_token(order)
-        lock = "UPDATE" if exclusive else "SHARE"
-        async with self.site.importer.transaction(begin) as session:
-            batch = await session.one(
-                f"SELECT token, state, members FROM relocation WHERE batch_id = %s AND role = %s FOR {lock}",
-                (order.batch, order.role),
-            )
-            if batch is None and not absent:
-                raise Superseded(f"batch {order.batch} is not at work at {self.site.name}")
-            if batch is not None and bytes(batch.token) != order.token:
-                raise Superseded(f"batch {order.batch} has another coordinator now")
-            if batch is not None and batch.state in ("discarded", "reopened") and not absent:
-                raise Superseded(f"batch {order.batch} is undone at {self.site.name}")
-            yield session, batch
-
-    async def _learn_token(self, order: Order) -> None:
-        batch = await self._batch(order)
-        if batch is None or bytes(batch.token) == order.token:
-            return
-        if (await self.journal.find(order.batch)).token != order.token:
-            raise Superseded(f"batch {order.batch} has another coordinator now")
-        await self.site.importer.run(
-            "UPDATE relocation SET token = %s WHERE batch_id = %s AND role = %s",
-            (order.token, order.batch, order.role),
-        )
-
-    async def _batch(self, order: Order) -> Row | None:
-        found = await self.site.importer.run(
-            "SELECT token, state, members FROM relocation WHERE batch_id = %s AND role = %s", (order.batch, order.role)
-        )
-        return found[0] if found else None
-
-    async def _present(self, session: Session, order: Order, batch: Row) -> list[MemberId]:
-        """The batch's members who are on their way here: tracked or leaving at the source, arriving at the target."""
-        where = "(tracked OR state = 'leaving')" if order.role == "source" else "state = 'arriving'"
-        found = await session.fetch(
-            f"SELECT member_id FROM resident WHERE member_id = ANY (%s) AND {where} ORDER BY member_id",
-            (batch.members,),
-        )
-        return [MemberId(row.member_id) for row in found]
-
-    async def _by_rounds(
-        self, order: Order, members: list[MemberId], take: Callable[[Session, list[MemberId]], Awaitable[list[Row]]]
-    ) -> list[MemberId]:
-        """Take members whose rows nobody holds, and come back a few times for those at whose rows a writer is."""
-        taken: set[MemberId] = set()
-        for _ in range(YIELD_ROUNDS):
-            rest = [member for member in members if member not in taken]
-            async with self._hold(order) as (session, _batch):
-                taken |= {MemberId(row.member_id) for row in await take(session, rest)}
-            if len(taken) == len(members):
-                break
-            await asyncio.sleep(YIELD_PAUSE_S)
+    async def _take_all(self, order: Order, members: list[MemberId], take: Take, patience_s: float) -> list[MemberId]:
+        """Take all whose rows nobody holds at once, then the others one by one as their writers let go of them."""
+        end = time.monotonic() + patience_s
+        async with self.holding.work(order) as (session, _):
+            taken = set(await take(session, members, False))
+        for member in members:
+            if member in taken or time.monotonic() > end:
+                continue
+            with contextlib.suppress(Unavailable):
+                async with self.holding.work(order) as (session, _):
+                    await session.execute(WAIT)
+                    taken |= set(await take(session, [member], True))
         return sorted(taken)
 
-    async def _track(self, session: Session, members: list[MemberId]) -> list[Row]:
-        """The lock waits for writers, and the changed row tells later ones, at any isolation level."""
-        await session.execute(
-            "DELETE FROM changed c USING resident r WHERE c.member_id = ANY (%s) AND r.member_id = c.member_id"
-            " AND NOT r.tracked",
-            (members,),
-        )
-        return await session.fetch(
-            "WITH free AS (SELECT member_id FROM resident WHERE member_id = ANY (%s) AND state = 'home'"
-            " ORDER BY member_id FOR UPDATE SKIP LOCKED)"
-            " UPDATE resident r SET tracked = true FROM free WHERE r.member_id = free.member_id RETURNING r.member_id",
-            (members,),
-        )
-
-    async def _fence(self, session: Session, members: list[MemberId]) -> list[Row]:
-        return await session.fetch(
-            "WITH free AS (SELECT member_id FROM resident WHERE member_id = ANY (%s)"
-            " AND (state = 'leaving' OR (state = 'home' AND tracked)) ORDER BY member_id FOR UPDATE SKIP LOCKED)"
-            " UPDATE resident r SET state = 'leaving' FROM free WHERE r.member_id = free.member_id"
-            " RETURNING r.member_id",
-            (members,),
-        )
-
-    async def _untrack(self, session: Session, members: list[MemberId]) -> None:
-        await session.execute("UPDATE resident SET tracked = false WHERE member_id = ANY (%s) AND tracked", (members,))
-        await session.execute("DELETE FROM changed WHERE member_id = ANY (%s::bigint[])", (array(members),))
-
-    async def _discard_members(self, session: Session, members: list[MemberId]) -> None:
-        """Everything that arrived of those who are `arriving`; nobody else's row is touched."""
-        found = await session.fetch(
-            "SELECT member_id FROM resident WHERE member_id = ANY (%s) AND state = 'arriving' FOR UPDATE", (members,)
-        )
-        arriving = [MemberId(row.member_id) for row in found]
+    async def _discard(self, session: Session, members: list[MemberId]) -> None:
+        """Everything that arrived of those who are `arriving`; nobody else's row or file is touched."""
+        arriving = await residents.lock_members(session, members, "arriving")
         await rows.erase_rows(session, self.ownership, arriving)
-        await session.execute("DELETE FROM resident WHERE member_id = ANY (%s) AND state = 'arriving'", (arriving,))
-        await asyncio.to_thread(erase_files, self.site.media, arriving)
+        await self._erase_files(session, arriving)
+        await residents.remove_arriving(session, arriving)
+
+    async def _erase_files(self, session: Session, members: list[MemberId]) -> int:
+        """The folders are opened while the session's locks hold; that they still do is asked before anything goes."""
+        erased = 0
+        with contextlib.closing(open_folders(self.site.media, members)) as some:
+            for folders in some:
+                await session.execute("SELECT 1")
+                erased += await asyncio.to_thread(empty_folders, folders)
+        return erased
 
 
 def channel(kind: type[Order]) -> str:

@@ -10,6 +10,8 @@ import msgspec
 from domicile.ids import MemberId, SiteName
 
 Role = Literal["source", "target"]
+VERSION = 1
+"""Of the messages; two sites that speak different ones do not relocate between each other."""
 
 
 class Order(msgspec.Struct, array_like=True, kw_only=True):
@@ -25,12 +27,13 @@ class Describe(Order):
 
 
 class Shape(msgspec.Struct, array_like=True):
-    """`tables`: a digest of each owned table's columns and keys. `probe`: the server's own hash of a known row.
+    """`tables`: each owned table's columns and keys, a line each. `probe`: the server's own hash of a known row.
 
-    `public_key`: X25519, to which the source seals data keys for this site (RFC 7748).
+    `version`: of these messages. `public_key`: X25519, to which the source seals data keys for this site (RFC 7748).
     """
 
-    tables: dict[str, str]
+    version: int
+    tables: dict[str, list[str]]
     probe: str
     public_key: bytes
 
@@ -57,7 +60,7 @@ class Drop(Order):
 class Export(Order):
     """Stream the rows: all of them, or (`changed`) only those whose keys were noted since `Begin`."""
 
-    changed: bool
+    changed: bool = False
 
 
 class Frame(msgspec.Struct, array_like=True):
@@ -74,9 +77,10 @@ class Frame(msgspec.Struct, array_like=True):
 
 
 class Import(Order):
-    """Take the stream that follows. `changed`: rows replace those with the same key."""
+    """Take the stream that follows. `changed`: rows replace those with the same key; `anew`: they replace all rows."""
 
-    changed: bool
+    changed: bool = False
+    anew: bool = False
 
 
 class Copied(msgspec.Struct, array_like=True):
@@ -113,29 +117,40 @@ class Files(msgspec.Struct, array_like=True):
     files: list[tuple[MemberId, str]]
 
 
-class SendFile(Order):
-    """Give one file."""
+class SendFiles(Order):
+    """Stream these files; those that vanished meanwhile are left out."""
 
-    member: MemberId
-    digest: str
-
-
-class TakeFile(Order):
-    """Keep one file. Refused if its content is not what its digest says."""
-
-    member: MemberId
-    digest: str
-    content: bytes
+    files: list[tuple[MemberId, str]]
 
 
-class File(msgspec.Struct, array_like=True):
-    """None for a file that vanished meanwhile."""
+class FilePiece(msgspec.Struct, array_like=True):
+    """A piece of a file. A file is all pieces with its digest, in order; a stream's last piece is `end`."""
 
-    content: bytes | None
+    member: MemberId = MemberId(0)
+    digest: str = ""
+    piece: bytes = b""
+    end: bool = False
+
+
+class TakeFiles(Order):
+    """Keep the files of the stream that follows. Refused if a content is not what its digest says."""
+
+
+class DropFiles(Order):
+    """These files are gone at the source: remove them."""
+
+    files: list[tuple[MemberId, str]]
 
 
 class Fence(Order):
     """From now on nothing is written for these members here; those with a writer at work do not yield."""
+
+
+class Fenced(msgspec.Struct, array_like=True):
+    """For whom it was done; `keys`: whether a data key of theirs has changed since `Begin`."""
+
+    members: list[MemberId]
+    keys: bool
 
 
 class Compare(Order):

@@ -19,6 +19,12 @@ KEY_TABLE = "vault.data_key"
 """Wrapped under the site's key, so never copied: keys travel sealed, see `sealed_keys`."""
 GONE_AT_ONCE = 5_000
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_OWNED = """
+SELECT n.nspname AS schema, c.relname AS name, a.attname AS owner FROM pg_constraint k
+JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
+WHERE k.contype = 'f' AND k.confrelid = to_regclass('public.resident') AND cardinality(k.conkey) = 1
+"""
 
 
 def copied_tables(ownership: Ownership) -> list[OwnedTable]:
@@ -154,20 +160,22 @@ async def sum_rows(
     return found
 
 
-async def erase_rows(session: Session, ownership: Ownership, members: list[MemberId]) -> int:
-    """Delete every owned row of these members, their data keys first; how many."""
+async def erase_rows(session: Session, ownership: Ownership, members: list[MemberId], *, keys: bool = True) -> int:
+    """Delete every owned row of these members, their data keys (unless `keys` are to stay) first; how many."""
     erased = 0
-    for owned in (ownership[KEY_TABLE], *reversed(copied_tables(ownership))):
+    for owned in (*([ownership[KEY_TABLE]] if keys else []), *reversed(copied_tables(ownership))):
         query = sql.SQL("DELETE FROM {} t WHERE {}").format(table_name(owned), of_members(owned, members))
         erased += await session.execute(query.as_string())
     return erased
 
 
-async def count_rows(session: Session, ownership: Ownership, members: list[MemberId]) -> int:
-    """How many owned rows of these members there are."""
+async def count_rows(session: Session, members: list[MemberId]) -> int:
+    """How many rows these members own, in whatever tables the server's catalogue says have owners."""
     left = 0
-    for owned in ownership.owned:
-        query = sql.SQL("SELECT count(*) FROM {} t WHERE {}").format(table_name(owned), of_members(owned, members))
+    for table in await session.fetch(_OWNED):
+        query = sql.SQL("SELECT count(*) FROM {} t WHERE t.{} = ANY ({}::bigint[])").format(
+            sql.Identifier(table.schema, table.name), sql.Identifier(table.owner), sql.Literal(array(members))
+        )
         left += int(await session.value(query.as_string()))
     return left
 

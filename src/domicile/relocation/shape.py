@@ -1,9 +1,9 @@
 """Whether two sites' tables are the same, asked of each server's catalogue and not of our declaration."""
 
-import hashlib
-
 from domicile.database import Session, sql
+from domicile.ids import SiteName
 from domicile.placement.ownership import OwnedTable, Ownership
+from domicile.relocation.messages import Shape
 
 _COLUMNS = """
 SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS filled
@@ -24,14 +24,14 @@ def table_name(owned: OwnedTable) -> sql.Composable:
     return sql.Identifier(*owned.name.split("."))
 
 
-async def describe_tables(session: Session, ownership: Ownership) -> dict[str, str]:
-    """Table -> a digest of its columns (by name, in no order), types and keys."""
+async def describe_tables(session: Session, ownership: Ownership) -> dict[str, list[str]]:
+    """Table -> its columns (by name, in no order), with their types, and its keys: a line each."""
     found = {}
     for owned in ownership.owned:
         columns = await session.fetch(_COLUMNS, (owned.name,))
         keys = await session.fetch(_KEYS, (owned.name,))
-        text = "\n".join([*(f"{c.name} {c.type} {c.filled}" for c in columns), *(k.key for k in keys)])
-        found[owned.name] = hashlib.sha256(text.encode()).hexdigest()
+        filled = {True: " NOT NULL", False: ""}
+        found[owned.name] = [*(f"{c.name} {c.type}{filled[c.filled]}" for c in columns), *(k.key for k in keys)]
     return found
 
 
@@ -40,6 +40,14 @@ async def probe_hash(session: Session) -> str:
     return str(await session.value(_PROBE))
 
 
-def differences(source: dict[str, str], target: dict[str, str]) -> list[str]:
-    """The tables that are not the same at both sites."""
-    return sorted(name for name in source.keys() | target.keys() if source.get(name) != target.get(name))
+def differences(source: Shape, target: Shape, names: tuple[SiteName, SiteName]) -> list[str]:
+    """What only one of the two sites has, in words; nothing if rows can be copied as they are."""
+    if source.version != target.version:
+        versions = zip(names, (source.version, target.version), strict=True)
+        return [f"{name} speaks version {version} of relocation" for name, version in versions]
+    found = []
+    for table in sorted(source.tables.keys() | target.tables.keys()):
+        here, there = (shape.tables.get(table, []) for shape in (source, target))
+        found += [f"{names[0]} alone has {table}: {line}" for line in here if line not in there]
+        found += [f"{names[1]} alone has {table}: {line}" for line in there if line not in here]
+    return found

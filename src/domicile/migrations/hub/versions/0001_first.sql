@@ -19,6 +19,9 @@ CREATE TABLE relocation_entry (number bigint PRIMARY KEY, batch_id bigint NOT NU
   step text NOT NULL, at text NOT NULL, fields text NOT NULL, previous bytea NOT NULL, digest bytea NOT NULL);
 CREATE TABLE incident_entry (entry_id text PRIMARY KEY, incident text NOT NULL, at timestamptz NOT NULL,
   told text NOT NULL);
+CREATE TABLE relocation_wish (single boolean PRIMARY KEY DEFAULT true CHECK (single),
+  paused boolean NOT NULL DEFAULT false, cancellations bigint NOT NULL DEFAULT 0);
+INSERT INTO relocation_wish DEFAULT VALUES;
 CREATE TABLE app (client_id text PRIMARY KEY, registration bytea NOT NULL,
   registered_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE move_rate (source text, target text, measured_at timestamptz, members bigint NOT NULL,
