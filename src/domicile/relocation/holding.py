@@ -33,7 +33,8 @@ AND (classid::bigint << 32 | objid::bigint) = %s
 _RECORD = "SELECT token, state, members FROM relocation WHERE batch_id = %s AND role = %s"
 _TAKE = """
 INSERT INTO relocation (batch_id, role, other, state, token, members, began_at)
-VALUES (%s, %s, %s, 'open', %s, %s, now()) ON CONFLICT (batch_id, role) DO UPDATE SET token = EXCLUDED.token RETURNING state
+VALUES (%s, %s, %s, 'open', %s, %s, now())
+ON CONFLICT (batch_id, role) DO UPDATE SET token = EXCLUDED.token RETURNING state
 """
 _OTHERS = (
     "SELECT unnest(members) AS member FROM relocation WHERE role = %s AND batch_id <> %s AND members && %s::bigint[]"
