@@ -149,6 +149,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     password_grant: bool = False
     registrations: bool = True
     stats_floor: int = 50
+    notice_days: int = 30
     demo: bool = True
 
     @property
@@ -251,6 +252,8 @@ def _checked(config: Config, file: Path | None) -> Config:
         raise Misconfigured(f"{where}: [sms] needs either `url`, of a gateway, or `folder = true`, for demonstrations")
     if config.sms is not None and config.sms.url and not config.sms.url.startswith(("https://", "http://")):
         raise Misconfigured(f"{where}: [sms] url is not an address that begins with https://")
+    if config.notice_days < 0:
+        raise Misconfigured(f"{where}: notice_days is a number of days, and not {config.notice_days}")
     if not 0 < config.port < 65536:
         raise Misconfigured(f"{where}: port {config.port} is not between 1 and 65535")
     return config

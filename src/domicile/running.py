@@ -18,11 +18,13 @@ from domicile.network.declaration import Declarations
 from domicile.network.follows import Follows
 from domicile.network.media import Media
 from domicile.network.members import Members
+from domicile.network.notices import Notices
 from domicile.network.notifications import Notifications
 from domicile.network.posts import Posts
 from domicile.network.profiles import Profiles
 from domicile.network.reactions import Reactions
 from domicile.network.timelines import Timelines
+from domicile.network.trimming import Trimming
 from domicile.network.verification import Verifications
 from domicile.placement.quarantine import quarantine_stale
 
@@ -49,6 +51,8 @@ class Domicile(Engine):
     posts: Posts
     follows: Follows
     reactions: Reactions
+    trimming: Trimming
+    notices: Notices
     notifications: Notifications
     timelines: Timelines
     media: Media

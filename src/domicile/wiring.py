@@ -23,6 +23,7 @@ from domicile.network.follows import Follows
 from domicile.network.forgetting import forget_members
 from domicile.network.media import FILE, Media
 from domicile.network.members import Members
+from domicile.network.notices import Notices
 from domicile.network.notifications import Notifications
 from domicile.network.phone_code import open_verifiers
 from domicile.network.posts import Posts
@@ -31,6 +32,7 @@ from domicile.network.reactions import Reactions
 from domicile.network.schema import metadata
 from domicile.network.standing import Standing
 from domicile.network.timelines import Timelines
+from domicile.network.trimming import Trimming
 from domicile.network.verification import Verifications
 from domicile.network.verifiers import Verifier
 from domicile.network.views import VIEWS
@@ -96,6 +98,8 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
         posts=posts,
         follows=follows,
         reactions=reactions,
+        trimming=Trimming(router, deliverer, reactions),
+        notices=Notices(router, config.notice_days),
         notifications=Notifications(router),
         timelines=Timelines(router, door, posts),
         media=Media(router, door, config.limits.media_bytes, config.limits.media_pixels),

@@ -45,6 +45,7 @@ from domicile.cli.plan import plan_command
 from domicile.cli.relocate import relocate_command
 from domicile.cli.replay import replay_command
 from domicile.cli.stats import stats
+from domicile.cli.tell import tell_command
 from domicile.config import Config
 from domicile.ids import SiteName, country_of_site
 from domicile.logs import configure_logs
@@ -68,6 +69,7 @@ app.command(name="relocate")(relocate_command)
 app.command(name="replay")(replay_command)
 app.command(name="backup")(backup_command)
 app.command(name="restore")(restore_command)
+member_app.command(name="tell")(tell_command)
 app.add_typer(member_app, name="member")
 app.add_typer(law_app, name="law")
 app.add_typer(breach_app, name="breach")

@@ -139,6 +139,7 @@ def show(
                 "verified": [proved.method for proved in state.verified],
                 "unverified_for": [proving.citation.rule for proving in state.unmet],
                 "proposals": [_proposed(proposal) for proposal in proposals],
+                "notice": await _told(domicile, found),
             }
 
         answer = on_network(settings(data, config), work)
@@ -170,6 +171,15 @@ def proposals(
             print_json({"proposals": answer})
         else:
             _print_proposals(answer)
+
+
+async def _told(domicile: Domicile, member: MemberId) -> dict[str, Any] | None:
+    """The relocation to come of which a member was told."""
+    notice = await domicile.notices.current(member)
+    if notice is None:
+        return None
+    shown = {"to": notice.target, "moves_on": notice.moves_on, "told_at": notice.told_at, "language": notice.language}
+    return shown | {"read": notice.dismissed_at is not None}
 
 
 def _proposed(proposal: Proposal) -> dict[str, Any]:

@@ -1,46 +1,30 @@
 """`domicile relocate`: members change their home while the network serves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
+from domicile.cli.departures import Departure, find_departures
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
     JsonOption,
-    err,
     failures,
-    find_member,
     on_network,
     out,
     parse_day,
     print_json,
     progress_bar,
-    say,
     settings,
 )
-from domicile.cli.plan import network_of
 from domicile.errors import InvalidInput
-from domicile.ids import MemberId, SiteName, country_of_site
-from domicile.plan.census import find_members
-from domicile.plan.planning import compare_days
+from domicile.ids import MemberId, country_of_site
 from domicile.relocation.coordinator import SILENCE, Resumed
 from domicile.relocation.lawful import find_barred
 from domicile.relocation.moved import Moved
 from domicile.running import Domicile
-
-
-@dataclass(frozen=True)
-class Departure:
-    """Members who are to leave one site for another, and why."""
-
-    source: SiteName
-    target: SiteName
-    members: Sequence[MemberId]
-    reason: str
 
 
 def relocate_command(
@@ -52,6 +36,9 @@ def relocate_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would move, and move nobody.")] = False,
     against: Annotated[
         str | None, typer.Option("--against-the-law", metavar="REASON", help="Move although the law forbids it.")
+    ] = None,
+    without_notice: Annotated[
+        str | None, typer.Option("--without-notice", metavar="REASON", help="Also who was not told in time.")
     ] = None,
     data: DataOption = None,
     config: ConfigOption = None,
@@ -69,8 +56,8 @@ def relocate_command(
         day = parse_day(plan)
 
         async def work(domicile: Domicile) -> tuple[Moved, list[Departure]]:
-            departures = await _find_departures(domicile, member or [], day, to)
-            return await _move_all(domicile, departures, dry_run, against), departures
+            departures = await find_departures(domicile, member or [], day, to)
+            return await _move_all(domicile, departures, dry_run, against, without_notice), departures
 
         moved, departures = on_network(settings(data, config), work)
         _show(moved, departures, dry_run, json)
@@ -82,48 +69,21 @@ def _silence(seconds: float) -> timedelta:
     return SILENCE if seconds < 0 else timedelta(seconds=seconds)
 
 
-async def _find_departures(domicile: Domicile, named: list[str], day: date | None, to: str | None) -> list[Departure]:
-    target = SiteName(to) if to else None
-    if target is not None and target not in domicile.sites:
-        raise InvalidInput(f"there is no site {target}; there are {', '.join(domicile.sites)}")
-    if day is not None:
-        return await _planned(domicile, day, target)
-    assert target is not None
-    members = [await find_member(domicile, text) for text in named]
-    homes = await domicile.router.homes_of(members, ask_hub=True)
-    sources = sorted({home.site for home in homes.values()} - {target})
-    return [
-        Departure(source, target, [m for m in members if homes[m].site == source], "asked for by the operator")
-        for source in sources
-    ]
-
-
-async def _planned(domicile: Domicile, day: date, target: SiteName | None) -> list[Departure]:
-    """Whoever the plan for this day says must move, to a site in the country it names (or only to `target`)."""
-    found = await compare_days(network_of(domicile), day, domicile.clock(), progress=say)
-    departures = []
-    for move in found.moves:
-        where = target if target and country_of_site(target) == move.country else move.target
-        if where is None or (target is not None and where != target):
-            err.print(f"{move.members} members at {move.source} must move to {move.country}: not to a site named here")
-            continue
-        members = await find_members(domicile.sites[move.source], move.groups, found.census.joined)
-        rules = ", ".join(f"{rule.act} {rule.article}" for rule in move.rules)
-        departures.append(Departure(move.source, where, members, f"{rules} on {day}"))
-    return departures
-
-
-async def _move_all(domicile: Domicile, departures: list[Departure], dry_run: bool, against: str | None) -> Moved:
+async def _move_all(
+    domicile: Domicile, departures: list[Departure], dry_run: bool, against: str | None, without_notice: str | None
+) -> Moved:
     total = Moved()
     with progress_bar() as show:
         for leaving in departures:
             barred = await _barred(domicile, leaving) if against is None else {}
-            total.left |= barred
-            members = [member for member in leaving.members if member not in barred]
+            untold = await _untold(domicile, leaving) if without_notice is None else {}
+            total.left |= untold | barred
+            members = [member for member in leaving.members if member not in total.left]
             if dry_run:
                 total.members += members
                 continue
-            reason = leaving.reason if against is None else f"{leaving.reason}; against the law: {against}"
+            await domicile.trimming.drop_drafts(leaving.source, members)
+            reason = _reason(leaving, against, without_notice)
             title = f"{leaving.source} → {leaving.target}"
 
             def tell(moved: Moved, title: str = title, of: int = len(members)) -> None:
@@ -133,6 +93,23 @@ async def _move_all(domicile: Domicile, departures: list[Departure], dry_run: bo
             total.seconds += done.seconds
             total.add(done)
     return total
+
+
+def _reason(leaving: Departure, against: str | None, without_notice: str | None) -> str:
+    """What the journal keeps of why."""
+    said = [leaving.reason]
+    if against is not None:
+        said.append(f"against the law: {against}")
+    if without_notice is not None and leaving.move is not None:
+        said.append(f"without notice: {without_notice}")
+    return "; ".join(said)
+
+
+async def _untold(domicile: Domicile, leaving: Departure) -> dict[MemberId, str]:
+    """Who may not be moved by a plan yet, as they were not told in time; who is moved by name asked for it."""
+    if leaving.move is None:
+        return {}
+    return await domicile.notices.find_untold(leaving.source, leaving.members, leaving.target)
 
 
 async def _barred(domicile: Domicile, leaving: Departure) -> dict[MemberId, str]:

@@ -259,6 +259,19 @@ class Access:
 
         await self.router.transact(member, write)
 
+    async def end_others(self, text: str) -> int:
+        """Log a member out everywhere but where this session or token is; how many log-ins ended."""
+        member, digest = _parse_secret(text)
+
+        async def write(writer: SiteWriter) -> int:
+            ended = 0
+            for table in ("authorization_code", "token", "session"):
+                query = f"DELETE FROM {table} WHERE member_id = %s AND digest <> %s"
+                ended += await writer.execute(query, (member, digest))
+            return ended
+
+        return await self.router.transact(member, write)
+
     def sign(self, text: str) -> str:
         """A signature for a page's own forms (CSRF)."""
         return self._sign(text)

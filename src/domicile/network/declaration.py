@@ -14,7 +14,7 @@ import msgspec
 
 from domicile.border.operator import OperatorNow
 from domicile.database import Row
-from domicile.errors import NotFound
+from domicile.errors import Conflict, NotFound
 from domicile.ids import Country, MemberId, SiteName, Snowflake, country_of_site, next_snowflake
 from domicile.law.compiled import Law
 from domicile.law.facts import Basis, Claim, Person
@@ -32,6 +32,8 @@ _STATE = "CASE WHEN state = 'open' AND target = %(here)s THEN 'done' ELSE state 
 _SHOWN = f"SELECT {_COLUMNS.replace('state', f'{_STATE} AS state')} FROM proposal"
 _OF_MEMBER = f"{_SHOWN} WHERE member_id = %(member)s ORDER BY proposal_id DESC"
 _OF_SITE = f"{_SHOWN} WHERE {_STATE} = ANY (%(states)s) ORDER BY proposal_id DESC"
+_ANNOUNCED = """SELECT 1 AS yes FROM notice JOIN proposal USING (member_id, proposal_id)
+WHERE member_id = %(member)s AND proposal_id = %(number)s AND state = 'open' AND NOT lawful"""
 _PROPOSE = f"INSERT INTO proposal ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, 'open', %s, NULL)"
 
 
@@ -94,9 +96,18 @@ class Declarations:
         return await self.router.transact(member, write)
 
     async def decline(self, member: MemberId, number: int) -> None:
-        """Say no to a proposal. Nothing else changes; an unlawful home stays for the operator to answer for."""
+        """Say no to a proposal. Nothing else changes; an unlawful home stays for the operator to answer for.
+
+        Raises Conflict for a move that the law asks for and whose day has been told: that is no proposal any more.
+        """
 
         async def write(writer: SiteWriter) -> int:
+            if await writer.one(_ANNOUNCED, {"member": member, "number": number}):
+                raise Conflict(
+                    "a move that was announced cannot be declined",
+                    "The law asks for this move, and you were told its day. You may still correct what you declared,"
+                    " or leave.",
+                )
             return await _close(writer, "declined", number)
 
         if not await self.router.transact(member, write):
@@ -117,21 +128,27 @@ class Declarations:
 
     async def _propose(self, writer: SiteWriter, found: HomeDecision) -> Proposal | None:
         """Write what the law's answer proposes; a proposal that stood before is superseded unless it is the same."""
-        member, home = writer.member, writer.site.country
+        home = writer.site.country
         if found.proposed in (None, home):
             await _close(writer, "superseded")
             return None
         target = next(name for name in self.router.sites if country_of_site(name) == found.proposed)
         decisions, lawful = dict(found.decisions), home in found.homes
         deciding = decisions[home if not lawful else found.proposed]
-        standing = await writer.one(f"{_OF_MEMBER} LIMIT 1", {"member": member, "here": writer.site.name})
-        if standing and (standing.state, standing.target, standing.lawful) == ("open", target, lawful):
-            return _proposal(standing)
-        await _close(writer, "superseded")
-        number = next_snowflake(writer.now, standing.proposal_id if standing else 0)
-        kept = (member, number, writer.site.name, target, lawful, deciding.reason, list(deciding.rules), writer.now)
-        await writer.execute(_PROPOSE, kept)
-        return Proposal(*kept[:7], "open", writer.now, None)
+        return await propose(writer, target, deciding.reason, list(deciding.rules), lawful=lawful)
+
+
+async def propose(writer: SiteWriter, target: SiteName, reason: str, rules: Sequence[str], *, lawful: bool) -> Proposal:
+    """Propose a home to the writer's member. One that stands open already stays; others are superseded."""
+    member, here = writer.member, writer.site.name
+    standing = await writer.one(f"{_OF_MEMBER} LIMIT 1", {"member": member, "here": here})
+    if standing and (standing.state, standing.target, standing.lawful) == ("open", target, lawful):
+        return _proposal(standing)
+    await _close(writer, "superseded")
+    number = next_snowflake(writer.now, standing.proposal_id if standing else 0)
+    kept = (member, number, here, target, lawful, reason, list(rules), writer.now)
+    await writer.execute(_PROPOSE, kept)
+    return Proposal(*kept[:7], "open", writer.now, None)
 
 
 async def _replace_claims(writer: SiteWriter, replaced: Sequence[Basis], claims: Sequence[Claim]) -> None:

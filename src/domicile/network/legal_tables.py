@@ -44,6 +44,20 @@ def _declared(metadata: MetaData) -> None:
         comment="relocations that the law suggests to this member; state: open, declined, superseded, done",
     )
     Table(
+        "notice",
+        metadata,
+        owner(),
+        number("notice_id", key=True),
+        number("proposal_id"),
+        Column("moves_on", Date, nullable=False),
+        Column("language", String(8), nullable=False),
+        Column("wording", Text, nullable=False),
+        moment("told_at"),
+        moment("dismissed_at", null=True),
+        ForeignKeyConstraint(("member_id", "proposal_id"), ("proposal.member_id", "proposal.proposal_id")),
+        comment="what this member was told of a relocation that is to come, in which words, and when: kept as proof",
+    )
+    Table(
         "age_answer",
         metadata,
         owner(),

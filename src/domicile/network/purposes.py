@@ -17,7 +17,7 @@ NETWORK_ACTIVITIES = (
     ProcessingActivity(
         "Proving identity and age",
         "to ask what the law of a member's country wants proved before they join or post, and to keep no more of it",
-        ("verification", "challenge", "vault.challenge_contact", "age_answer", "proposal"),
+        ("verification", "challenge", "vault.challenge_contact", "age_answer", "proposal", "notice"),
     ),
     ProcessingActivity(
         "Posts and pictures",

@@ -107,6 +107,11 @@ class Reactions:
 
     async def take_back(self, member: MemberId, post: PostId, kind: Kind) -> PostItem:
         """Undo a reaction. Returns the post."""
+        await self.undo(member, post, kind)
+        return await self.posts.show(post, reader=member)
+
+    async def undo(self, member: MemberId, post: PostId, kind: Kind) -> None:
+        """Undo a reaction, also to a post that is gone or may not be seen any more."""
 
         async def write(writer: SiteWriter) -> None:
             row = await writer.one(
@@ -124,7 +129,6 @@ class Reactions:
 
         await self.router.transact(member, write)
         await self.deliverer.flush(member)
-        return await self.posts.show(post, reader=member)
 
     async def marks(self, member: MemberId, posts: list[PostId]) -> dict[PostId, Marks]:
         """What the member has done with these posts; known at the member's own home."""

@@ -10,7 +10,6 @@ from domicile.web.client_api.pages import shaper
 
 # path -> (scope; None: anybody may ask)
 _EMPTY: dict[str, str | None] = {
-    "/api/v1/announcements": "read",
     "/api/v1/blocks": "read:blocks",
     "/api/v1/conversations": "read:statuses",
     "/api/v1/custom_emojis": None,

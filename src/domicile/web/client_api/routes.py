@@ -5,6 +5,7 @@ from typing import Any
 from domicile.web.client_api import (
     absent,
     accounts,
+    announcements,
     apps,
     credentials,
     declaration,
@@ -23,6 +24,7 @@ from domicile.web.client_api import (
 _RESOURCES = (
     absent,
     accounts,
+    announcements,
     apps,
     credentials,
     declaration,

@@ -11,6 +11,7 @@ from domicile.web.site.authorize import answer_consent, ask_consent
 from domicile.web.site.front import show_front
 from domicile.web.site.law import show_about, show_law, show_pack
 from domicile.web.site.login import confirm, log_in, log_out, show_login
+from domicile.web.site.move import delete_old_posts, dismiss_notice, end_other_devices, show_move
 from domicile.web.site.reading import (
     change_follow,
     show_home,
@@ -47,6 +48,7 @@ ROUTES: list[ControllerRouterHandler] = [
             *(show_public, show_tag, show_home, write_post, show_profile, change_follow, show_thread),
             *(show_settings, change_settings, change_consent),
             *(show_data, correct_declaration, decline_proposal),
+            *(show_move, dismiss_notice, delete_old_posts, end_other_devices),
             *(show_rights, take_archive, erase_account),
             *(show_verify, start_verifying, answer_verifier, forget_proof),
             *(show_law, show_pack, show_about),

@@ -118,7 +118,8 @@ async def _home(page: Page, typed: Typed, status: int = 200) -> Response[str]:
     posts = await page.domicile.timelines.home(page.require_member(), page.bounds())
     own = await page.domicile.profiles.own(page.require_member())
     unmet = await page.domicile.verifications.unmet(page.require_member())
-    response = page.render("home.html", status, posts=posts, own=own, typed=typed, unmet=unmet)
+    notice = await page.domicile.notices.current(page.require_member())
+    response = page.render("home.html", status, posts=posts, own=own, typed=typed, unmet=unmet, notice=notice)
     return _incomplete(response, posts.complete)
 
 

@@ -111,6 +111,7 @@ async def _show_data(page: Page, errors: Fields | None = None, status: int = 200
         saved=page.query("saved") == "1",
         declared=declared,
         proposals=proposals,
+        notice=await page.domicile.notices.current(page.require_member()),
         cited=_cited(found, proposals),
         countries=countries(reader_locale(page.request.headers.get("accept-language", ""))),
         found=found,

@@ -274,6 +274,19 @@ CREATE TABLE session (
 	PRIMARY KEY (member_id, digest), 
 	FOREIGN KEY(member_id) REFERENCES resident (member_id)
 );
+CREATE TABLE notice (
+	member_id BIGINT NOT NULL, 
+	notice_id BIGINT NOT NULL, 
+	proposal_id BIGINT NOT NULL, 
+	moves_on DATE NOT NULL, 
+	language VARCHAR(8) NOT NULL, 
+	wording TEXT NOT NULL, 
+	told_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	dismissed_at TIMESTAMP WITH TIME ZONE, 
+	PRIMARY KEY (member_id, notice_id), 
+	FOREIGN KEY(member_id, proposal_id) REFERENCES proposal (member_id, proposal_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
 CREATE TABLE vault.challenge_contact (
 	member_id BIGINT NOT NULL, 
 	challenge_id BIGINT NOT NULL, 
@@ -450,6 +463,7 @@ COMMENT ON TABLE notification IS 'domicile:owned';
 COMMENT ON TABLE token IS 'domicile:owned access tokens: only their hash is stored, at home';
 COMMENT ON TABLE authorization_code IS 'domicile:owned';
 COMMENT ON TABLE session IS 'domicile:owned web log-ins; the cookie begins with the member''s id, its other part is stored as a hash';
+COMMENT ON TABLE notice IS 'domicile:owned what this member was told of a relocation that is to come, in which words, and when: kept as proof';
 COMMENT ON TABLE vault.challenge_contact IS 'domicile:owned the number a code went to, until the answer';
 COMMENT ON TABLE post_mention IS 'domicile:owned whom the author names, in the author''s own words';
 COMMENT ON TABLE post_tag IS 'domicile:owned';
@@ -1275,6 +1289,41 @@ CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON session FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_session();
 COMMENT ON COLUMN session.member_id IS 'domicile:home';
 
+CREATE FUNCTION domicile.fence_notice() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+DECLARE tracked boolean;
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'notice', ARRAY[OLD.notice_id::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'notice', ARRAY[NEW.notice_id::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'notice', ARRAY[OLD.notice_id::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON notice FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_notice();
+COMMENT ON COLUMN notice.member_id IS 'domicile:home';
+
 CREATE FUNCTION domicile.fence_vault_challenge_contact() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
 DECLARE tracked boolean;
@@ -1497,7 +1546,7 @@ CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challeng
 CREATE FUNCTION vault.read_some_challenge_contact(owners bigint[], keys bigint[]) RETURNS SETOF vault.challenge_contact
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.challenge_contact t ON t.member_id = a.o AND t.challenge_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, incident_entry, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting; END $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, notice, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, incident_entry, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -1528,6 +1577,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON notification TO domicile_app, domicile_i
 GRANT SELECT, INSERT, UPDATE, DELETE ON token TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON authorization_code TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON session TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON notice TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vault.challenge_contact TO domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON post_mention TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON post_tag TO domicile_app, domicile_import;
@@ -1569,6 +1619,7 @@ GRANT SELECT ON notification TO domicile_audit;
 GRANT SELECT ON token TO domicile_audit;
 GRANT SELECT ON authorization_code TO domicile_audit;
 GRANT SELECT ON session TO domicile_audit;
+GRANT SELECT ON notice TO domicile_audit;
 GRANT SELECT (member_id, challenge_id) ON vault.challenge_contact TO domicile_audit;
 GRANT SELECT ON post_mention TO domicile_audit;
 GRANT SELECT ON post_tag TO domicile_audit;
