@@ -127,11 +127,6 @@ def empty_folders(folders: Iterable[tuple[Path, int]]) -> int:
     return erased
 
 
-def erase_file(root: Path, member: MemberId, digest: str) -> None:
-    """Remove one file, if it is there."""
-    file_of(root, member, digest).unlink(missing_ok=True)
-
-
 def erase_files(root: Path, members: Iterable[MemberId]) -> int:
     """Remove everything that lies under these members' ids; how many files that were."""
     return sum(map(empty_folders, open_folders(root, members)))
