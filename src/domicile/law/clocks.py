@@ -168,7 +168,7 @@ def _conditions(rule: Rule) -> Iterator[str]:
     if rule.designation:
         yield f"designated {rule.designation}"
     if rule.exempt:
-        yield f"not exempt as {rule.exempt}"
+        yield f"not on the list {rule.exempt}, which is exempt"
     if rule.owner:
         yield f"owned in {rule.owner}"
     if rule.owner_not:
@@ -180,7 +180,7 @@ def _conditions(rule: Rule) -> Iterator[str]:
     if rule.collects:
         yield f"collects {', '.join(rule.collects)}"
     if rule.countries_except:
-        yield f"not in {', '.join(rule.countries_except)}"
+        yield f"outside {', '.join(rule.countries_except)}"
 
 
 def _demanded(rule: Content | Disclosure) -> dict[str, Any]:
