@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from domicile.config import Config
+from domicile.law.library import load_packs
 from shape.source import ROOT
 
 README = ROOT / "README.md"
@@ -45,6 +46,16 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("setting", settings(Config))
 def test_every_setting_is_in_the_docs(setting: str) -> None:
     assert re.search(rf"\b{re.escape(setting.split('.')[-1])}\b", TEXT), f"{setting} is nowhere in README.md or docs/"
+
+
+def test_the_readme_says_how_much_of_the_law_was_checked() -> None:
+    law = load_packs()
+    rules = [rule for code in law.packs for rule in law.rules(code)]
+    said = f"{sum(rule.verified for rule in rules)} of {len(rules)} rules checked against a text"
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert said in readme, f"README.md should say: {said}"
+    assert f"{', '.join(sorted(law.packs))}." in readme
+    assert "complian" not in readme.replace('never says "compliant"', "")
 
 
 @pytest.mark.parametrize("command", commands())

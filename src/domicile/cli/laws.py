@@ -52,11 +52,19 @@ def list_packs(data: DataOption = None, config: ConfigOption = None, json: JsonO
             }
             for code, pack in sorted(law.packs.items())
         ]
+        known = [rule for code in sorted(law.packs) for rule in law.rules(code)]
+        checked = sum(rule.verified for rule in known)
         if json:
-            print_json({"packs": packs})
+            rules = [{"id": r.rule, "jurisdiction": r.jurisdiction, "citation": f"{r.act}, {r.article}"} for r in known]
+            print_json(
+                {"rules_recorded": len(known), "checked_against_a_text": checked, "packs": packs, "rules": rules}
+            )
         else:
-            columns = ["jurisdiction", "name", "version", "rules", "checked_against_a_text"]
-            print_table("Law packs (recorded; not legal advice)", columns, [[p[c] for c in columns] for p in packs])
+            rows: list[list[object]] = [
+                [p["jurisdiction"], p["name"], p["version"], p["rules"], p["checked_against_a_text"]] for p in packs
+            ]
+            print_table("Law packs", ["", "jurisdiction", "version", "rules", "checked"], rows)
+            out.print(f"Recorded: {checked} of {len(known)} rules checked against a text. Not legal advice.")
 
 
 @law_app.command()
