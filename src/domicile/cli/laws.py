@@ -55,10 +55,9 @@ def list_packs(data: DataOption = None, config: ConfigOption = None, json: JsonO
         known = [rule for code in sorted(law.packs) for rule in law.rules(code)]
         checked = sum(rule.verified for rule in known)
         if json:
-            rules = [{"id": r.rule, "jurisdiction": r.jurisdiction, "citation": f"{r.act}, {r.article}"} for r in known]
-            print_json(
-                {"rules_recorded": len(known), "checked_against_a_text": checked, "packs": packs, "rules": rules}
-            )
+            cited = [{"id": r.rule, "jurisdiction": r.jurisdiction, "citation": f"{r.act}, {r.article}"} for r in known]
+            totals = {"rules_recorded": len(known), "checked_against_a_text": checked}
+            print_json({**totals, "packs": packs, "rules": cited})
         else:
             rows: list[list[object]] = [
                 [p["jurisdiction"], p["name"], p["version"], p["rules"], p["checked_against_a_text"]] for p in packs
