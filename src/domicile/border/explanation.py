@@ -17,6 +17,7 @@ from domicile.law.decision import Decision
 from domicile.law.facts import Act, Audience, Claim, Person
 from domicile.law.publication import decide_publication
 from domicile.law.residency import HomeDecision, choose_home
+from domicile.law.retention import Clash, find_clashes_for
 from domicile.placement.routing import SiteReader
 
 QUESTIONS: tuple[tuple[str, str, Audience], ...] = (
@@ -41,7 +42,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything the law says about one member on one day."""
+    """Everything the law says about one member on one day. `keeping`: laws that do not agree on how long."""
 
     member: MemberId
     site: SiteName
@@ -51,6 +52,7 @@ class Explanation:
     home: HomeDecision
     publication: Decision
     crossings: tuple[Answered, ...]
+    keeping: tuple[Clash, ...]
 
 
 async def explain_member(door: Door, member: MemberId, on: date | None = None) -> Explanation:
@@ -78,6 +80,11 @@ async def explain_member(door: Door, member: MemberId, on: date | None = None) -
             for act in (Act.RELAY, Act.DIRECT)
             for what, category, audience in QUESTIONS
             if act is Act.RELAY or what == "public posts"
+        ),
+        keeping=tuple(
+            clash
+            for clash in find_clashes_for(person, desk.law, desk.operator)
+            if clash.certain or clash.keeps.jurisdiction != clash.limits.jurisdiction
         ),
     )
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from domicile.border.operator import state_operator
 from domicile.cli.files import write_sheet
-from domicile.cli.laws import describe_rule
+from domicile.cli.laws import describe_clash, describe_rule, show_clashes
 from domicile.cli.lines import heading, line
 from domicile.cli.output import (
     ConfigOption,
@@ -87,7 +87,7 @@ def clocks_command(
                     "counted": counted,
                     "clocks": [describe_clock(clock) for clock in running],
                     "waiting": [describe_clock(clock) for clock in waiting],
-                    "conflicts": [_clash(clash) for clash in clashes],
+                    "conflicts": [describe_clash(clash) for clash in clashes],
                     "rules": [describe_rule(rule) for rule in dict.fromkeys(cited)],
                     "note": NOTE,
                 }
@@ -198,16 +198,6 @@ def describe_row(clock: Clock) -> dict[str, object]:
     }
 
 
-def _clash(clash: Clash) -> dict[str, Any]:
-    return {
-        "kind": clash.kind,
-        "certain": clash.certain,
-        "categories": clash.categories,
-        "sentence": clash.sentence,
-        "rules": [rule.rule for rule in clash.rules],
-    }
-
-
 def _show(
     law: LawOn, running: Sequence[Clock], waiting: Sequence[Clock], clashes: Sequence[Clash], counted: bool
 ) -> None:
@@ -224,9 +214,7 @@ def _show(
         _show_clocks(waiting)
     if clashes:
         heading("Laws that do not agree on keeping")
-    for clash in clashes:
-        mark = "[red]✗[/]" if clash.certain else "[yellow]?[/]"
-        line(f"{mark} {', '.join(clash.categories)}: {escape(clash.sentence)}", 1)
+    show_clashes(clashes)
     heading("", f"[dim]{NOTE}[/]")
 
 

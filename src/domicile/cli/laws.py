@@ -1,5 +1,6 @@
 """`domicile law ...`"""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from domicile.border.explanation import Explanation, explain_member
+from domicile.cli.lines import line
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -29,6 +31,7 @@ from domicile.law.decision import Citation, Conflict, Decision
 from domicile.law.explain import explain, explain_citation
 from domicile.law.library import load_pack, load_packs
 from domicile.law.pack import Pack
+from domicile.law.retention import Clash
 from domicile.running import Domicile
 
 law_app = typer.Typer(help="What the law asks, since when, by which article. Not legal advice.", no_args_is_help=True)
@@ -215,8 +218,27 @@ def _explanation(found: Explanation) -> dict[str, Any]:
             {"what": c.what, "importer": c.importer, "act": c.act.value, **_decision(c.decision)}
             for c in found.crossings
         ],
+        "keeping": [describe_clash(clash) for clash in found.keeping],
         "note": "not legal advice",
     }
+
+
+def describe_clash(clash: Clash) -> dict[str, Any]:
+    """Two laws that do not agree on how long something is kept, for JSON."""
+    return {
+        "kind": clash.kind,
+        "certain": clash.certain,
+        "categories": clash.categories,
+        "sentence": clash.sentence,
+        "rules": [describe_rule(rule) for rule in clash.rules],
+    }
+
+
+def show_clashes(clashes: Iterable[Clash]) -> None:
+    """Print them: ✗ for those whose numbers contradict each other, ? where that cannot be compared."""
+    for clash in clashes:
+        mark = "[red]✗[/]" if clash.certain else "[yellow]?[/]"
+        line(f"{mark} {', '.join(clash.categories)}: {escape(clash.sentence)}", 1)
 
 
 def _show_explanation(found: Explanation) -> None:
@@ -228,6 +250,9 @@ def _show_explanation(found: Explanation) -> None:
         out.print(f"[yellow]![/] {escape(conflict.sentence)}", highlight=False)
     _paragraph("Public posts shown to everybody", [("at home", found.publication)])
     _paragraph("Across borders", [(f"{c.what} to {c.importer}, {c.act.value}", c.decision) for c in found.crossings])
+    if found.keeping:
+        out.print("\n[bold]Laws that do not agree on keeping[/]")
+        show_clashes(found.keeping)
     out.print("\n[bold]Rules[/]")
     decisions = [*(d for _, d in found.home.decisions), found.publication, *(c.decision for c in found.crossings)]
     for citation in dict.fromkeys(citation for decision in decisions for citation in decision.citations):

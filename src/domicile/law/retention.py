@@ -58,8 +58,10 @@ def find_clashes_between(on: LawOn, operator: Operator | None, jurisdictions: It
     return tuple(_clash(bound_in(places(on, jurisdictions), operator, on), None))
 
 
-def find_clashes_for(person: Person, category: str, on: LawOn, operator: Operator | None = None) -> tuple[Clash, ...]:
-    """The clashes about one category of data of one person, among all laws that claim them."""
+def find_clashes_for(
+    person: Person, on: LawOn, operator: Operator | None = None, category: str | None = None
+) -> tuple[Clash, ...]:
+    """The clashes about one category (or any) of data of one person, among all laws that claim them."""
     holds = on.held(person.claims).holds
     kept = (article for kind in (Retention, Deletion) for article in bound_towards(person, holds, kind, operator, on))
     return tuple(_clash(kept, category))

@@ -106,7 +106,7 @@ def test_a_law_that_agrees_with_itself_has_no_clash() -> None:
 
 def test_a_russian_in_germany_is_kept_by_one_law_and_erased_by_the_other() -> None:
     person = Person(frozenset({Claim(DE, Basis.RESIDENCE), Claim(RU, Basis.CITIZENSHIP)}))
-    clashes = find_clashes_for(person, "user.device.ip_address", ON)
+    clashes = find_clashes_for(person, ON, category="user.device.ip_address")
     assert {(c.keeps.rule, c.limits.rule, c.certain) for c in clashes} == {
         ("RU-3Y", "EU-17", False),
         ("RU-3Y", "DE-7D", True),
@@ -121,12 +121,12 @@ def test_a_russian_in_germany_is_kept_by_one_law_and_erased_by_the_other() -> No
 
 def test_retention_attaches_to_the_claim_and_not_to_the_deployment() -> None:
     german = Person(frozenset({Claim(DE, Basis.RESIDENCE)}))
-    assert "RU-3Y" not in {c.keeps.rule for c in find_clashes_for(german, "user.device.ip_address", ON)}
+    assert "RU-3Y" not in {c.keeps.rule for c in find_clashes_for(german, ON, category="user.device.ip_address")}
 
 
 def test_other_categories_do_not_clash() -> None:
     person = Person(frozenset({Claim(DE, Basis.RESIDENCE), Claim(RU, Basis.CITIZENSHIP)}))
-    assert find_clashes_for(person, "user.name", ON) == ()
+    assert find_clashes_for(person, ON, category="user.name") == ()
 
 
 @pytest.mark.parametrize(
