@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clients_browser import served
-from domicile.cli.departures import Departure, find_departures
+from domicile.cli.departures import find_departures
 from domicile.cli.main import app
 from domicile.errors import Conflict, InvalidFields
 from domicile.ids import Country, MemberId, SiteName
@@ -21,6 +21,7 @@ from domicile.network.notices import Announced, Told
 from domicile.network.posts import Draft
 from domicile.placement.embedded import Embedded, discard
 from domicile.placement.files import list_files
+from domicile.plan.departures import Departure
 from domicile.running import Domicile
 from network_at import SetClock, make_member, network_at
 from page_browser import Browser

@@ -16,6 +16,7 @@ from domicile.audit.check import check_declaration
 from domicile.audit.lawfulness import find_unlawful_homes
 from domicile.audit.report import AuditReport
 from domicile.audit.residency import audit as audit_sites
+from domicile.cli.attest import attest_command
 from domicile.cli.backup import backup_command, restore_command
 from domicile.cli.breach import breach_app
 from domicile.cli.clocks import clocks_command
@@ -67,6 +68,7 @@ app = typer.Typer(
 )
 app.command(name="relocate")(relocate_command)
 app.command(name="replay")(replay_command)
+app.command(name="attest")(attest_command)
 app.command(name="backup")(backup_command)
 app.command(name="restore")(restore_command)
 member_app.command(name="tell")(tell_command)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from domicile.cli.departures import Departure, find_departures
+from domicile.cli.departures import find_departures
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -21,6 +21,7 @@ from domicile.cli.output import (
 )
 from domicile.errors import InvalidInput
 from domicile.ids import MemberId, country_of_site
+from domicile.plan.departures import Departure
 from domicile.relocation.coordinator import SILENCE, Resumed
 from domicile.relocation.lawful import find_barred
 from domicile.relocation.moved import Moved

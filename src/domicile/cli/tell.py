@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from domicile.cli.departures import Departure, find_departures
+from domicile.cli.departures import find_departures
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -23,6 +23,7 @@ from domicile.cli.output import (
 )
 from domicile.errors import InvalidInput
 from domicile.network.notices import Announced, Told
+from domicile.plan.departures import Departure
 from domicile.running import Domicile
 
 
