@@ -23,11 +23,11 @@ from domicile.placement.sites import Site
 MOST_DAYS = 1100
 FIRST_LINK = bytes(32)
 HOW = (
-    "The members at home at a site at the end of a day stand as a digest: HMAC-SHA-256 over their ids in order, eight bytes"
-    " each, big-endian, under a key that only this document has. Without the key nobody can try out whom a set holds, so"
-    " the document may be sent. The operator can derive the key again and hand it to a court: then a list of ids can be"
-    " checked against every digest, and the key against its commitment, which is its SHA-256. Equal digests are equal"
-    " sets."
+    "The members at home at a site at the end of a day stand as a digest: HMAC-SHA-256 over their ids in order, eight"
+    " bytes each, big-endian, under a key that only this document has. Without the key nobody can try out whom a set"
+    " holds, so the document may be sent. The operator can derive the key again and hand it to a court: then a list of"
+    " ids can be checked against every digest, and the key against its commitment, which is its SHA-256. Equal digests"
+    " are equal sets."
 )
 NOTES = (
     "The counts follow from the operator's own directory, journal and erasures; no witness outside has cosigned them.",
