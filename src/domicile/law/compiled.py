@@ -13,7 +13,7 @@ import msgspec
 from domicile.ids import Country
 from domicile.law.decision import Citation, Decision, Verdict
 from domicile.law.duties import AnyRule
-from domicile.law.facts import Claim
+from domicile.law.facts import Claim, Crossing, Operator
 from domicile.law.finding import Finding
 from domicile.law.hold import BITS, NONE, Test
 from domicile.law.pack import Pack
@@ -94,12 +94,22 @@ def cite(jurisdiction: Country, rule: AnyRule) -> Citation:
 class Ready:
     """A rule that speaks of one crossing by one operator: what is left to ask is the person's hold and consents."""
 
-    __slots__ = ("article", "consents", "findings")
+    __slots__ = ("article", "consents", "covers", "findings")
 
     def __init__(self, article: Compiled, consents: frozenset[str]) -> None:
         self.article = article
         self.consents = consents
+        self.covers = article.covers
         self.findings: dict[frozenset[str], Finding] = {}
+
+
+class Prepared(NamedTuple):
+    """A crossing by an operator: the exporter's jurisdictions, the rules that speak of it, and where none does."""
+
+    crossing: Crossing
+    exporting: tuple[Country, ...]
+    rules: dict[Country, tuple[Ready, ...]]
+    silences: dict[Country, Finding]
 
 
 class Held(NamedTuple):
@@ -119,8 +129,8 @@ class LawOn:
         self.date = on
         self.packs = packs
         self.decisions: dict[Hashable, Decision] = {}
-        self.findings: dict[Hashable, Finding] = {}
-        self.ready: dict[Hashable, tuple[Ready, ...]] = {}
+        self.publications: dict[Country, tuple[Ready, ...]] = {}
+        self.prepared: dict[tuple[Crossing, Operator], Prepared] = {}
         self.bound: dict[Hashable, tuple[Compiled, ...]] = {}
         self._calendars: dict[Country, Calendar] = {}
         self._groups: dict[Country, tuple[Country, ...]] = {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from domicile.ids import Country
 from domicile.law.binding import bound
-from domicile.law.compiled import Compiled, LawOn, remember
+from domicile.law.compiled import Compiled, LawOn, Ready, remember
 from domicile.law.decision import Decision, Missing
 from domicile.law.facts import PUBLICATION, Person
 from domicile.law.finding import Finding, combine, missing_consent, open_gates, silence
@@ -33,13 +33,15 @@ def publication_findings(
 
     A jurisdiction that holds by nothing is one where the data stands.
     """
-    found = [
-        _judged(article, consents, on)
-        for place, hold in holds.items()
-        for article in bound(place, Publication, None, on)
-        if article.covers(hold, hold == NONE)
-    ]
-    spoken = {finding.jurisdiction for finding in found}
+    found: list[Finding] = []
+    spoken = set()
+    for place, hold in holds.items():
+        rules = on.publications.get(place)
+        for ready in _prepare(place, on) if rules is None else rules:
+            if ready.covers(hold, hold == NONE):
+                given = consents & ready.consents
+                found.append(ready.findings.get(given) or _judged(ready, given))
+                spoken.add(place)
     for country in countries:
         if spoken.isdisjoint(on.group(country)):
             sentence = f"The packs say nothing of publication under the law of {country}."
@@ -47,12 +49,18 @@ def publication_findings(
     return found
 
 
-def _judged(article: Compiled, consents: frozenset[str], on: LawOn) -> Finding:
-    key = (article, consents)
-    found = on.findings.get(key)
-    if found is None:
-        found = remember(on.findings, key, _judge(article, consents))
-    return found
+def _prepare(place: Country, on: LawOn) -> tuple[Ready, ...]:
+    articles = bound(place, Publication, None, on)
+    return remember(on.publications, place, tuple(Ready(article, _asked(article)) for article in articles))
+
+
+def _asked(article: Compiled) -> frozenset[str]:
+    assert isinstance(article.rule, Publication)
+    return frozenset(ask.consent for gate in article.rule.asks for ask in gate if ask.consent)
+
+
+def _judged(ready: Ready, given: frozenset[str]) -> Finding:
+    return remember(ready.findings, given, _judge(ready.article, given))
 
 
 def _judge(article: Compiled, consents: frozenset[str]) -> Finding:

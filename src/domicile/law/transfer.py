@@ -3,7 +3,7 @@
 from domicile.ids import Country
 from domicile.law.binding import bound
 from domicile.law.categories import covers
-from domicile.law.compiled import Compiled, LawOn, Ready, remember
+from domicile.law.compiled import Compiled, LawOn, Prepared, Ready, remember
 from domicile.law.decision import Citation, Decision, Missing, Verdict
 from domicile.law.facts import Crossing, Operator, Person
 from domicile.law.finding import Finding, combine, missing_consent, open_gates, refusing, silence
@@ -40,31 +40,43 @@ def rules_against_crossing(
 
 def _findings(person: Person, crossing: Crossing, operator: Operator, on: LawOn) -> tuple[Finding, ...]:
     holds, claiming = on.held(person.claims)
-    exporting = on.group(crossing.exporter)
-    if not holds.keys() >= set(exporting):
+    prepared = on.prepared.get((crossing, operator)) or _prepare(crossing, operator, on)
+    exporting, rules, consents = prepared.exporting, prepared.rules, person.consents
+    if not all(place in holds for place in exporting):
         holds = {**dict.fromkeys(exporting, NONE), **holds}
-    found = [
-        _judged(ready, crossing, operator, person.consents, on)
-        for place, hold in holds.items()
-        for ready in _ready(place, crossing, operator, on)
-        if ready.article.covers(hold, place in exporting)
-    ]
+    found: list[Finding] = []
+    spoken = set()
+    for place, hold in holds.items():
+        here = place in exporting
+        for ready in rules.get(place, ()):
+            if ready.covers(hold, here):
+                given = consents & ready.consents
+                found.append(ready.findings.get(given) or _judged(ready, crossing, operator, given, on))
+                spoken.add(place)
     countries = claiming if crossing.exporter in claiming else (crossing.exporter, *claiming)
-    found += _silences({finding.jurisdiction for finding in found}, countries, crossing, on)
+    found += [
+        prepared.silences.get(country) or _silence(country, prepared, on)
+        for country in countries
+        if spoken.isdisjoint(on.group(country))
+    ]
     if crossing.audience == "public":
-        found += publication_findings(person.consents, holds, countries, on)
+        found += publication_findings(consents, holds, countries, on)
     return tuple(found)
 
 
-def _ready(place: Country, crossing: Crossing, operator: Operator, on: LawOn) -> tuple[Ready, ...]:
-    """The rules of a jurisdiction that speak of this crossing and bind the operator; grounds come in by their rule."""
-    key = (place, crossing, operator)
-    found = on.ready.get(key)
-    if found is None:
+def _prepare(crossing: Crossing, operator: Operator, on: LawOn) -> Prepared:
+    """What can be worked out about a crossing by an operator before anybody is asked about.
+
+    By jurisdiction the rules that speak of it and bind; grounds come in by the rule that they are for.
+    """
+    rules: dict[Country, tuple[Ready, ...]] = {}
+    for place in on.packs:
         articles = (a for a in bound(place, Transfer, operator, on) if not _transfer(a).ground_for)
         speaking = (a for a in articles if _speaks(a, crossing, on))
-        found = remember(on.ready, key, tuple(Ready(article, _asked(article, on)) for article in speaking))
-    return found
+        if ready := tuple(Ready(article, _asked(article, on)) for article in speaking):
+            rules[place] = ready
+    prepared = Prepared(crossing, on.group(crossing.exporter), rules, {})
+    return remember(on.prepared, (crossing, operator), prepared)
 
 
 def _asked(article: Compiled, on: LawOn) -> frozenset[str]:
@@ -95,12 +107,8 @@ def _speaks(article: Compiled, crossing: Crossing, on: LawOn) -> bool:
     )
 
 
-def _judged(ready: Ready, crossing: Crossing, operator: Operator, consents: frozenset[str], on: LawOn) -> Finding:
-    given = consents & ready.consents
-    found = ready.findings.get(given)
-    if found is None:
-        found = ready.findings[given] = _judge(ready.article, crossing, operator, given, on)
-    return found
+def _judged(ready: Ready, crossing: Crossing, operator: Operator, given: frozenset[str], on: LawOn) -> Finding:
+    return remember(ready.findings, given, _judge(ready.article, crossing, operator, given, on))
 
 
 def _judge(article: Compiled, crossing: Crossing, operator: Operator, consents: frozenset[str], on: LawOn) -> Finding:
@@ -146,18 +154,14 @@ def _unmet(
     return open_gates(_transfer(article).asks, missing)
 
 
-def _silences(spoken: set[Country], countries: tuple[Country, ...], crossing: Crossing, on: LawOn) -> list[Finding]:
-    found = []
-    for country in countries:
-        group = on.group(country)
-        if not spoken.isdisjoint(group):
-            continue
-        if country == crossing.exporter == crossing.importer:
-            found.append(silence(DOMESTIC, country, f"No border is crossed inside {country}."))
-        elif not group and country != crossing.exporter:
-            found.append(silence(NO_PACK, country, f"There is no pack for {country}; its law is not known here."))
-        else:
-            question = SILENT_EXPORTER if country == crossing.exporter else SILENT_CLAIM
-            what = f"{crossing.category} by {crossing.act.value} from {crossing.exporter} to {crossing.importer}"
-            found.append(silence(question, country, f"The packs say nothing under the law of {country} of {what}."))
-    return found
+def _silence(country: Country, prepared: Prepared, on: LawOn) -> Finding:
+    crossing = prepared.crossing
+    if country == crossing.exporter == crossing.importer:
+        found = silence(DOMESTIC, country, f"No border is crossed inside {country}.")
+    elif not on.group(country) and country != crossing.exporter:
+        found = silence(NO_PACK, country, f"There is no pack for {country}; its law is not known here.")
+    else:
+        question = SILENT_EXPORTER if country == crossing.exporter else SILENT_CLAIM
+        what = f"{crossing.category} by {crossing.act.value} from {crossing.exporter} to {crossing.importer}"
+        found = silence(question, country, f"The packs say nothing under the law of {country} of {what}.")
+    return remember(prepared.silences, country, found)
