@@ -1,24 +1,27 @@
 """What a server's own catalogue says about its tables, fences, roles and log.
 
 Whose rows a table holds is read twice: from the foreign key to `resident`, and from the comment on the owner's column,
-which stays when somebody takes key and trigger away. A table without a mark is one that nobody declared.
+which stays when somebody takes key and trigger away. A table without a mark is one that nobody declared. Comments also
+say which columns name files, and which rows are one half of a pair (see `placement.marks`).
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from domicile.audit.report import Kind, Violation
 from domicile.database import Row, Session
-from domicile.placement.fence import APP_ROLE, AUDIT_ROLE, HOME_MARK, IMPORT_ROLE, fence_body
+from domicile.placement.fence import APP_ROLE, AUDIT_ROLE, IMPORT_ROLE, fence_body
+from domicile.placement.marks import HOME_MARK, PAIR_MARK, STORED_MARK, PairSide, read_pair_side
 from domicile.placement.ownership import VAULT
 from domicile.placement.sites import LOG_SETTINGS
 
 _TABLES = """
 SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
   coalesce(substring(obj_description(c.oid, 'pg_class') FROM '^domicile:([a-z]+)'), '') AS declared,
-  ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-          AND col_description(c.oid, a.attnum) = %(mark)s ORDER BY a.attnum) AS marked,
+  coalesce((SELECT jsonb_object_agg(a.attname, col_description(c.oid, a.attnum)) FROM pg_attribute a
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+       AND col_description(c.oid, a.attnum) LIKE 'domicile:%%'), '{}') AS marks,
   ARRAY(SELECT a.attname::text FROM pg_constraint k JOIN pg_attribute a
           ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
         WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid = to_regclass('public.resident')
@@ -67,11 +70,16 @@ _TRIGGER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FoundTable:
-    """A table with an owner's column, as the catalogue has it."""
+    """A table with an owner's column, as the catalogue has it.
+
+    `stored` columns name files; `sides` maps the column that names the other member to what it says of the pair.
+    """
 
     schema: str
     name: str
     owner: str
+    stored: tuple[str, ...] = ()
+    sides: Mapping[str, PairSide] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
@@ -79,14 +87,18 @@ class FoundTable:
 
 async def read_catalogue(site: str, session: Session) -> tuple[list[FoundTable], list[Violation]]:
     """The tables whose rows have owners, and everything in the catalogue that is not as it should be."""
-    roles = {"app": APP_ROLE, "importer": IMPORT_ROLE, "auditor": AUDIT_ROLE, "mark": HOME_MARK}
+    roles = {"app": APP_ROLE, "importer": IMPORT_ROLE, "auditor": AUDIT_ROLE}
     owned: list[FoundTable] = []
     wrong: list[Violation] = []
     for row in await session.fetch(_TABLES, roles):
-        owners = list(dict.fromkeys([*row.marked, *row.keyed]))
-        owned += [FoundTable(row.schema, row.name, owner) for owner in owners if owner in row.readable]
+        marked = sorted(column for column, mark in row.marks.items() if mark == HOME_MARK)
+        owners = list(dict.fromkeys([*marked, *row.keyed]))
+        sides, unread = _pair_sides(row)
+        stored = tuple(c for c, mark in sorted(row.marks.items()) if mark == STORED_MARK and c in row.readable)
+        owned += [FoundTable(row.schema, row.name, o, stored, sides) for o in owners if o in row.readable]
         table = row.name if row.schema == "public" else f"{row.schema}.{row.name}"
         found = [*_declaration(row, owners), *(_fence(row, table, owners) if owners else ()), *_table_privileges(row)]
+        found += unread
         wrong += [Violation(kind, site, table, 1, (), text) for kind, text in found]
     wrong += [Violation(kind, site, None, 1, (), text) async for kind, text in _server(session)]
     return owned, wrong
@@ -101,6 +113,24 @@ def _declaration(row: Row, owners: list[str]) -> Iterator[tuple[Kind, str]]:
         yield "fence", f"has {len(owners)} owner columns where one is needed"
     if not set(owners) <= set(row.readable):
         yield "privilege", "the auditor's role may not read whose rows these are; they were not counted"
+
+
+def _pair_sides(row: Row) -> tuple[dict[str, PairSide], list[tuple[Kind, str]]]:
+    """The table's sides of pairs, by the column that names the other member; and what hinders their comparison."""
+    sides: dict[str, PairSide] = {}
+    wrong: list[tuple[Kind, str]] = []
+    for column, mark in sorted(row.marks.items()):
+        if mark.startswith(PAIR_MARK):
+            try:
+                side = read_pair_side(mark)
+            except ValueError:
+                wrong.append(("undeclared", f"what the comment on {column} says of a pair cannot be read"))
+                continue
+            if {column, *side.columns} <= set(row.readable):
+                sides[column] = side
+            else:
+                wrong.append(("privilege", f"the auditor's role may not read what the pair {side.pair} compares"))
+    return sides, wrong
 
 
 def _fence(row: Row, table: str, owners: list[str]) -> Iterator[tuple[Kind, str]]:
@@ -123,8 +153,8 @@ def _table_privileges(row: Row) -> Iterator[tuple[Kind, str]]:
         yield "privilege", "the application's role may TRUNCATE it or change its triggers, past the fence"
     if row.schema == VAULT and row.app_touches:
         yield "privilege", "the application's role reaches a vault table without its functions"
-    if row.schema == VAULT and row.auditor_reads:
-        yield "privilege", "the auditor's role may read more than ids in the vault"
+    if row.declared == "owned" and row.auditor_reads:
+        yield "privilege", "the auditor's role may read more than ids of members' rows"
 
 
 async def _server(session: Session) -> AsyncIterator[tuple[Kind, str]]:

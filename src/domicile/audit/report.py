@@ -6,7 +6,19 @@ from typing import Literal
 from domicile.ids import SiteName
 
 Kind = Literal[
-    "stranger", "moved", "directory", "fence", "undeclared", "privilege", "log", "unfinished", "unreachable", "law"
+    "stranger",
+    "moved",
+    "directory",
+    "fence",
+    "undeclared",
+    "privilege",
+    "log",
+    "unfinished",
+    "leftover",
+    "no_file",
+    "stray_file",
+    "law",
+    "unreachable",
 ]
 """What kind of thing is wrong.
 
@@ -18,6 +30,9 @@ undeclared   a table that nobody declared
 privilege    a role may do more than its work needs
 log          the server would write members' data into its own log (rule 10)
 unfinished   a sign-up or a move that has stood still for more than an hour
+leftover     what a relocation that is closed has left lying about
+no_file      a row names a file that is not in the site's store
+stray_file   a file that no row names, a draft left over, or a file of somebody who does not live here
 law          the law of that day does not let these members live there
 unreachable  the site or the hub does not answer, so nothing is known
 """
@@ -27,7 +42,7 @@ NOTES = (
     "Whoever is root on a server while it holds its keys can read and change everything.",
     "Freed pages, the write-ahead log and backups may hold deleted rows until they are overwritten; not read here.",
     "Sealed columns are not read: that they are sealed follows from the code that writes them, not from this audit.",
-    "Media files are not counted here.",
+    "Media files are counted and matched with the rows that name them; what is in them is not read.",
 )
 
 
@@ -53,6 +68,7 @@ class AuditReport:
     """The answer: `ok` when nothing is wrong. `in_transit` members are on a move or in a sign-up at this moment."""
 
     rows_checked: int = 0
+    files_checked: int = 0
     violations: list[Violation] = field(default_factory=list)
     in_transit: int = 0
     sites: list[SiteName] = field(default_factory=list)

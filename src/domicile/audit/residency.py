@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from domicile.audit.agreement import Agreement
 from domicile.audit.catalogue import FoundTable, read_catalogue
+from domicile.audit.files import FileAudit
+from domicile.audit.leftovers import find_leftovers
 from domicile.audit.report import AuditReport, Violation
 from domicile.audit.rows import count_left_behind, count_rows, left_behind
 from domicile.database import Database
@@ -17,27 +19,22 @@ from domicile.placement.sites import Site
 
 
 async def audit(sites: Mapping[SiteName, Site], hub: Database, on: datetime) -> AuditReport:
-    """Check every row of every site, its fence and its roles, and that sites and hub agree, as of `on`.
+    """Check every row and file of every site, its fence and its roles, and that sites and hub agree, as of `on`.
 
     A site that does not answer is a violation: nothing is known about it. The others are still checked.
     """
     report = AuditReport(sites=list(sites))
     audited = await asyncio.gather(*(_audit_site(site) for site in sites.values()))
-    answering, suspected = {}, {}
-    for (name, site), found in zip(sites.items(), audited, strict=True):
+    answering: dict[SiteName, _Audited] = {}
+    for name, found in zip(sites, audited, strict=True):
         if found is None:
             report.violations.append(_silent(name))
             continue
-        answering[name] = site
+        answering[name] = found
         report.rows_checked += found.rows
         report.violations += found.wrong
-        suspected[name] = found.suspected
-    agreement = Agreement(answering, hub, on)
     try:
-        wrong, report.in_transit = await agreement.compare()
-        report.violations += wrong
-        for name, tables in suspected.items():
-            report.violations += await _find_left_behind(answering[name], tables, agreement)
+        await _compare(report, {name: sites[name] for name in answering}, answering, hub, on)
     except Unavailable:
         report.violations.append(_silent("hub"))
     return report
@@ -47,13 +44,29 @@ async def audit(sites: Mapping[SiteName, Site], hub: Database, on: datetime) -> 
 class _Audited:
     """What was found at a site; `suspected` tables have rows of members who have moved away."""
 
-    rows: int
+    tables: list[FoundTable]
     wrong: list[Violation]
-    suspected: list[FoundTable]
+    rows: int = 0
+    suspected: list[FoundTable] = field(default_factory=list)
+
+
+async def _compare(
+    report: AuditReport, sites: Mapping[SiteName, Site], audited: Mapping[SiteName, _Audited], hub: Database, on: datetime
+) -> None:
+    """What one site alone cannot tell: sites against each other, the hub, and the files."""
+    agreement = Agreement(sites, hub, on)
+    wrong, report.in_transit = await agreement.compare()
+    report.violations += wrong
+    report.violations += await find_leftovers(sites, hub, on)
+    for name, found in audited.items():
+        report.violations += await _find_left_behind(sites[name], found.suspected, agreement)
+        files = FileAudit(sites[name], hub, found.tables, on)
+        report.violations += await files.compare()
+        report.files_checked += files.checked
 
 
 async def _audit_site(site: Site) -> _Audited | None:
-    """How many rows a site holds and what is wrong there; None when it does not answer."""
+    """What one site's own catalogue and rows tell; None when it does not answer."""
     for _ in range(2):  # the first may meet a connection that died while it lay idle
         with contextlib.suppress(Unavailable):
             return await _audit_once(site)
@@ -63,9 +76,8 @@ async def _audit_site(site: Site) -> _Audited | None:
 async def _audit_once(site: Site) -> _Audited:
     """All in one snapshot of the site."""
     async with site.auditor.snapshot() as session:
-        tables, wrong = await read_catalogue(site.name, session)
-        audited = _Audited(0, wrong, [])
-        for table in tables:
+        audited = _Audited(*await read_catalogue(site.name, session))
+        for table in audited.tables:
             checked, misplaced, moved = await count_rows(site.name, session, table)
             audited.rows += checked
             audited.wrong += misplaced

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import signal
 from dataclasses import asdict
-from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +12,8 @@ from rich.panel import Panel
 
 from domicile import __version__
 from domicile.audit.check import check_declaration
-from domicile.audit.lawfulness import find_unlawful_homes
-from domicile.audit.report import AuditReport
-from domicile.audit.residency import audit as audit_sites
 from domicile.cli.attest import attest_command
+from domicile.cli.audit import audit_command
 from domicile.cli.backup import backup_command, restore_command
 from domicile.cli.breach import breach_app
 from domicile.cli.clocks import clocks_command
@@ -28,12 +25,9 @@ from domicile.cli.output import (
     ConfigOption,
     DataOption,
     JsonOption,
-    OnOption,
     err,
     failures,
-    look_at_network,
     out,
-    parse_day,
     print_json,
     print_table,
     progress_bar,
@@ -80,6 +74,7 @@ app.add_typer(hub_app, name="hub")
 app.add_typer(inventory_app, name="inventory")
 app.command()(stats)
 app.command(name="plan")(plan_command)
+app.command(name="audit")(audit_command)
 
 SitesOption = Annotated[str | None, typer.Option("--sites", help="Countries or site names, like de,ru,cn,us.")]
 GraphOption = Annotated[
@@ -196,41 +191,6 @@ async def _seed(config: Config, members: int, graph: Path | None) -> SeedReport:
             await file_demo_safeguards(domicile.sites, domicile.clock)
         with progress_bar() as show:
             return await seed(domicile, members, graph, show)
-
-
-@app.command(name="audit")
-def audit_command(
-    on: OnOption = None, data: DataOption = None, config: ConfigOption = None, json: JsonOption = False
-) -> None:
-    """Check that every row is where the law says; exit 1 if not."""
-    with failures(json):
-        chosen, day = settings(data, config), parse_day(on)
-
-        async def check(domicile: Domicile) -> AuditReport:
-            moment = datetime.combine(day, time.max, UTC) if day else domicile.clock()
-            report = await audit_sites(domicile.sites, domicile.hub, moment)
-            law = domicile.law.on(moment.date())
-            report.violations += await find_unlawful_homes(
-                domicile.sites, law, domicile.policy, domicile.operator.facts
-            )
-            return report
-
-        report = look_at_network(chosen, check)
-        if json:
-            print_json({"ok": report.ok, **asdict(report)})
-        else:
-            _show_audit(report)
-        if not report.ok:
-            raise typer.Exit(1)
-
-
-def _show_audit(report: AuditReport) -> None:
-    verdict = "[bold green]every row is at home[/]" if report.ok else "[bold red]rows are where they may not be[/]"
-    out.print(f"{report.rows_checked} rows checked: {verdict}")
-    for violation in report.violations:
-        out.print(f"[red]✗[/] {violation.site} {violation.table}: {violation.text}", highlight=False)
-    for note in report.notes:
-        out.print(note, style="dim", highlight=False)
 
 
 @app.command()

@@ -303,15 +303,16 @@ class Posts:
         self, writer: SiteWriter, snowflake: Snowflake, mentioned: dict[MemberId, str], *, direct: bool
     ) -> None:
         rows = await writer.fetch(
-            "DELETE FROM post_mention WHERE author_id = %s AND post_id = %s RETURNING mentioned",
+            "DELETE FROM post_mention WHERE author_id = %s AND post_id = %s RETURNING mentioned, version",
             (writer.member, snowflake),
         )
-        version = next_snowflake(writer.now, snowflake)
+        version = next_snowflake(writer.now, max([snowflake, *(row.version for row in rows)]))
         for gone in {row.mentioned for row in rows} - mentioned.keys():
             await post_parcel(writer, gone, "mention", MentionHalf(snowflake, version, direct, removed=True))
         for member, handle in mentioned.items():
             await writer.execute(
-                "INSERT INTO post_mention VALUES (%s, %s, %s, %s)", (writer.member, snowflake, member, handle)
+                "INSERT INTO post_mention (author_id, post_id, mentioned, version, handle) VALUES (%s, %s, %s, %s, %s)",
+                (writer.member, snowflake, member, version, handle),
             )
             if member != writer.member:
                 await post_parcel(writer, member, "mention", MentionHalf(snowflake, version, direct))
@@ -328,10 +329,11 @@ async def remove_post(writer: SiteWriter, snowflake: Snowflake) -> None:
         raise NotFound("no such post")
     version = next_snowflake(writer.now, snowflake)
     for mention in await writer.fetch(
-        "SELECT mentioned FROM post_mention WHERE author_id = %s AND post_id = %s AND mentioned <> %s",
+        "SELECT mentioned, version FROM post_mention WHERE author_id = %s AND post_id = %s AND mentioned <> %s",
         (member, snowflake, member),
     ):
-        half = MentionHalf(snowflake, version, row.visibility == DIRECT, removed=True)
+        newer = next_snowflake(writer.now, mention.version)
+        half = MentionHalf(snowflake, newer, row.visibility == DIRECT, removed=True)
         await post_parcel(writer, mention.mentioned, "mention", half)
     if row.reply_author is not None:
         half_reply = ReplyHalf(row.reply_post, snowflake, version, removed=True)

@@ -4,7 +4,8 @@
     follow        truth, with the follower              follower                                  with the followed
     reaction      truth, with who reacts                notification                              with who is told
 
-Each half of a pair carries `version`, set by the truth's side: a delivery applies only if it is higher.
+Each half of a pair carries `version`, set by the truth's side: a delivery applies only if it is higher. `pair=` says
+what the two halves of a pair have in common: from there the audit knows what to compare across sites.
 """
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from domicile.network.legal_tables import add_legal_tables
+from domicile.placement.marks import PairSide, stored
 from domicile.placement.ownership import VAULT, harmless, network, personal, stays
 from domicile.placement.tables import add_engine_tables, moment, number, other_member, owner
 
@@ -56,8 +58,8 @@ account = Table(
     _words("display_name", "user.name"),
     _words("note", "user.content.public"),
     Column("fields", JSONB, nullable=False, server_default="[]", info=personal("user.content.public")),
-    Column("avatar", String(80), info=personal("user.content.self_image")),
-    Column("header", String(80), info=personal("user.content.self_image")),
+    Column("avatar", String(80), info=stored(**personal("user.content.self_image"))),
+    Column("header", String(80), info=stored(**personal("user.content.self_image"))),
     _flag("locked"),
     _flag("bot"),
     _flag("discoverable", True),
@@ -109,7 +111,11 @@ post = Table(
     _words("spoiler", "user.content"),
     _flag("sensitive"),
     Column("language", String(8)),
-    other_member("reply_author", null=True),
+    other_member(
+        "reply_author",
+        null=True,
+        pair=PairSide(pair="reply", side="truth", rest=("reply_post", "post_id"), same=("post_id",)),
+    ),
     number("reply_post", null=True),
     other_member("boost_author", null=True),
     number("boost_post", null=True),
@@ -146,7 +152,8 @@ post_mention = Table(
     metadata,
     owner("author_id"),
     number("post_id", key=True),
-    other_member("mentioned", key=True),
+    other_member("mentioned", key=True, pair=PairSide(pair="mention", side="truth", rest=("post_id",))),
+    number("version"),
     Column("handle", String(30), nullable=False, info=personal("user.account.username", about="other")),
     _of_post(),
     comment="whom the author names, in the author's own words",
@@ -169,8 +176,8 @@ media = Table(
     number("media_id", key=True),
     number("post_id", null=True),
     Column("position", SmallInteger, nullable=False, server_default="0"),
-    Column("digest", String(64), nullable=False, info=personal("user.content")),
-    Column("preview", String(64), nullable=False),
+    Column("digest", String(64), nullable=False, info=stored(**personal("user.content"))),
+    Column("preview", String(64), nullable=False, info=stored()),
     Column("mime", String(32), nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("meta", JSONB, nullable=False, server_default="{}"),
@@ -184,7 +191,7 @@ follow = Table(
     "follow",
     metadata,
     owner(),
-    other_member("target", key=True),
+    other_member("target", key=True, pair=PairSide(pair="follow", side="truth", same=("version", "state"))),
     Column("state", String(10), nullable=False),
     number("version"),
     _flag("boosts", True),
@@ -196,7 +203,11 @@ follower = Table(
     "follower",
     metadata,
     owner(),
-    other_member("follower", key=True),
+    other_member(
+        "follower",
+        key=True,
+        pair=PairSide(pair="follow", side="half", same=("version", "state"), unless=("state", "removed")),
+    ),
     Column("state", String(10), nullable=False),
     number("version"),
     Index("follower_newest", "member_id", "version"),
@@ -208,7 +219,11 @@ reaction = Table(
     metadata,
     owner(),
     Column("kind", String(10), primary_key=True),
-    other_member("target_author", key=True),
+    other_member(
+        "target_author",
+        key=True,
+        pair=PairSide(pair="reaction", side="truth", rest=("target_post", "kind"), unless=("kind", "bookmark")),
+    ),
     number("target_post", key=True),
     number("version"),
     number("boost", null=True),
@@ -222,7 +237,11 @@ reaction_stub = Table(
     owner("author_id"),
     number("post_id", key=True),
     Column("kind", String(10), primary_key=True),
-    other_member("actor", key=True),
+    other_member(
+        "actor",
+        key=True,
+        pair=PairSide(pair="reaction", side="half", rest=("post_id", "kind"), unless=("removed", "true")),
+    ),
     number("version"),
     _flag("removed"),
     _of_post(),
@@ -233,7 +252,11 @@ reply_stub = Table(
     metadata,
     owner("author_id"),
     number("post_id", key=True),
-    other_member("reply_author", key=True),
+    other_member(
+        "reply_author",
+        key=True,
+        pair=PairSide(pair="reply", side="half", rest=("post_id", "reply_post"), unless=("removed", "true")),
+    ),
     number("reply_post", key=True),
     number("version"),
     _flag("removed"),
@@ -246,7 +269,11 @@ mention_stub = Table(
     "mention_stub",
     metadata,
     owner(),
-    other_member("author", key=True),
+    other_member(
+        "author",
+        key=True,
+        pair=PairSide(pair="mention", side="half", rest=("post_id",), unless=("removed", "true")),
+    ),
     number("post_id", key=True),
     _flag("direct"),
     number("version"),

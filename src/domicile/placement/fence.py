@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable
 
+from domicile.placement.marks import audited_columns, column_marks
 from domicile.placement.ownership import ROOT, VAULT, OwnedTable, Ownership
 
 OWNER_ROLE = "domicile_owner"
@@ -19,9 +20,6 @@ IMPORT_ROLE = "domicile_import"
 AUDIT_ROLE = "domicile_audit"
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
-
-HOME_MARK = "domicile:home"
-"""Comment on every owner's column: so the catalogue says whose rows they are, also when key and trigger are gone."""
 
 # A pending member's rows are written by the very transaction that made the member (sign-up, step 1), and only deleted
 # afterwards (a lost claim): `xmin` of the resident row is this transaction's own id exactly then.
@@ -63,7 +61,6 @@ CREATE FUNCTION domicile.fence_{function}() RETURNS trigger LANGUAGE plpgsql SET
   AS $${body}$$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW
   WHEN (current_user <> '{import_role}') EXECUTE FUNCTION domicile.fence_{function}();
-COMMENT ON COLUMN {table}.{owner} IS '{mark}';
 """
 
 _VAULT_FUNCTIONS = """
@@ -124,13 +121,19 @@ def _create_tables(ownership: Ownership) -> Iterator[str]:
 
 
 def _marks(ownership: Ownership) -> Iterator[str]:
-    """A comment on every table says what it was declared as: what has no such comment, nobody declared."""
+    """Comments say what a table was declared as, and what the audit must know of its columns (see `marks`)."""
     declared = {"owned": [owned.table for owned in ownership.owned], "network": ownership.network}
     declared["site"] = [ownership.metadata.tables[ROOT], *ownership.site]
     for kind, tables in declared.items():
         for table in tables:
-            words = f"domicile:{kind} {table.comment or ''}".strip().replace("'", "''")
-            yield f"COMMENT ON TABLE {_quoted(table)} IS '{words}';\n"
+            words = f"domicile:{kind} {table.comment or ''}".strip()
+            yield f"COMMENT ON TABLE {_quoted(table)} IS {_literal(words)};\n"
+            for column, mark in column_marks(table):
+                yield f"COMMENT ON COLUMN {_quoted(table)}.{_quote(column)} IS {_literal(mark)};\n"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _quoted(table: Table) -> str:
@@ -159,7 +162,6 @@ def _fence(owned: OwnedTable) -> str:
         owner=_quote(owned.owner),
         table=_quoted(owned.table),
         import_role=IMPORT_ROLE,
-        mark=HOME_MARK,
     )
 
 
@@ -191,7 +193,7 @@ def _analyze_function(ownership: Ownership) -> str:
 
 
 def _privileges(ownership: Ownership) -> Iterator[str]:
-    """Least privilege: the app never touches a vault table itself; the auditor sees ids there and nothing else."""
+    """Least privilege: the app never touches a vault table itself; the auditor reads ids, no content."""
     yield "REVOKE ALL ON SCHEMA public FROM PUBLIC;\n"
     yield f"GRANT USAGE ON SCHEMA public, vault, domicile TO {APP_ROLE}, {IMPORT_ROLE}, {AUDIT_ROLE};\n"
     yield "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vault FROM PUBLIC;\n"
@@ -200,7 +202,7 @@ def _privileges(ownership: Ownership) -> Iterator[str]:
         writers = IMPORT_ROLE if table.schema == VAULT else f"{APP_ROLE}, {IMPORT_ROLE}"
         yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_quoted(table)} TO {writers};\n"
     for owned in ownership.owned:
-        columns = f" ({', '.join(owned.key)})" if owned.table.schema == VAULT else ""
-        yield f"GRANT SELECT{columns} ON {_quoted(owned.table)} TO {AUDIT_ROLE};\n"
+        columns = ", ".join(map(_quote, audited_columns(owned.table)))
+        yield f"GRANT SELECT ({columns}) ON {_quoted(owned.table)} TO {AUDIT_ROLE};\n"
     for table in (ownership.metadata.tables[ROOT], *ownership.network, *ownership.site):
         yield f"GRANT SELECT ON {_quoted(table)} TO {AUDIT_ROLE};\n"

@@ -34,8 +34,8 @@ from sqlalchemy import (
 )
 
 from domicile.errors import Misconfigured
+from domicile.placement.marks import Info, PairSide, find_pair_problems
 
-Info = dict[Any, Any]
 Kind = Literal["owned", "network", "site"]
 ROOT = "resident"
 ROOT_COLUMNS = ("member_id", "state", "epoch", "tracked")
@@ -47,9 +47,12 @@ def home() -> Info:
     return {"domicile.home": True}
 
 
-def remote(what: str, **more: Any) -> Info:
-    """An opaque id that points across sites (`what` it points to): never an SQL foreign key."""
-    return {"domicile.remote": what, **more}
+def remote(what: str, *, pair: PairSide | None = None, **more: Any) -> Info:
+    """An opaque id that points across sites (`what` it points to): never an SQL foreign key.
+
+    `pair`: the row is about two people and has another half at the home of the member it points to.
+    """
+    return {"domicile.remote": what, **({"domicile.pair": pair} if pair else {}), **more}
 
 
 def personal(category: str, *, sealed: bool = False, about: Literal["owner", "other"] = "owner") -> Info:
@@ -156,6 +159,7 @@ def load_ownership(metadata: MetaData) -> Ownership:
 def find_problems(metadata: MetaData) -> list[Problem]:
     """What is wrong with a declaration; empty when it can be loaded."""
     problems = [problem for table in metadata.tables.values() for problem in _check_table(table)]
+    problems += [Problem(*found) for found in find_pair_problems(metadata.tables)]
     try:
         _copy_order(metadata)
     except CycleError as error:

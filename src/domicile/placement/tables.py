@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
 )
 
+from domicile.placement.marks import Info, PairSide, audited
 from domicile.placement.ownership import VAULT, harmless, home, local, personal, remote, resident_table
 
 STATES = ("pending", "home", "leaving", "arriving", "moved")
@@ -37,18 +38,18 @@ def owner(name: str = "member_id") -> Column[int]:
     )
 
 
-def number(name: str, *, key: bool = False, null: bool = False) -> Column[int]:
-    return Column(name, BigInteger, primary_key=key, autoincrement=False, nullable=null)
-
-
-def other_member(name: str, *, key: bool = False, null: bool = False) -> Column[int]:
-    """An opaque id of somebody who may live at another site."""
-    info = remote("member", **personal("user.unique_id.pseudonymous", about="other"))
+def number(name: str, *, key: bool = False, null: bool = False, info: Info | None = None) -> Column[int]:
     return Column(name, BigInteger, primary_key=key, autoincrement=False, nullable=null, info=info)
 
 
-def moment(name: str, *, null: bool = False) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=null)
+def other_member(name: str, *, key: bool = False, null: bool = False, pair: PairSide | None = None) -> Column[int]:
+    """An opaque id of somebody who may live at another site, where they may have the other half of this row."""
+    info = remote("member", pair=pair, **personal("user.unique_id.pseudonymous", about="other"))
+    return Column(name, BigInteger, primary_key=key, autoincrement=False, nullable=null, info=info)
+
+
+def moment(name: str, *, null: bool = False, info: Info | None = None) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=null, info=info)
 
 
 def add_engine_tables(metadata: MetaData) -> MetaData:
@@ -85,8 +86,8 @@ def _owned(metadata: MetaData) -> None:
         "claim",
         metadata,
         owner(),
-        Column("jurisdiction", String(8), primary_key=True, info=personal("user.contact.address.country")),
-        Column("basis", String(16), primary_key=True),
+        Column("jurisdiction", String(8), primary_key=True, info=audited(**personal("user.contact.address.country"))),
+        Column("basis", String(16), primary_key=True, info=audited()),
         Column("assumed", Boolean, nullable=False),
         moment("declared_at"),
         comment="which countries' laws claim this member, as declared or assumed",
@@ -96,20 +97,20 @@ def _owned(metadata: MetaData) -> None:
         metadata,
         owner(),
         number("consent_id", key=True),
-        Column("kind", String(32), nullable=False),
+        Column("kind", String(32), nullable=False, info=audited()),
         Column("wording", Text, nullable=False),
         Column("rules", ARRAY(Text), nullable=False),
         moment("given_at"),
-        moment("withdrawn_at", null=True),
+        moment("withdrawn_at", null=True, info=audited()),
         comment="consents in the form the law pack asks for; withdrawn ones stay as proof",
     )
     Table(
         "outbox",
         metadata,
         owner(),
-        number("sequence", key=True),
+        number("sequence", key=True, info=audited()),
         other_member("recipient"),
-        Column("kind", String(32), nullable=False),
+        Column("kind", String(32), nullable=False, info=audited()),
         Column("body", LargeBinary, nullable=False),
         moment("not_before"),
         Column("attempts", Integer, nullable=False, server_default="0"),

@@ -123,8 +123,8 @@ class House:
     async def unlawful_homes(self) -> int:
         """How many members the law of today does not let live where they do."""
         engine = self.engine
-        law = engine.law.on(self.today)
-        found = await find_unlawful_homes(engine.sites, law, engine.policy, engine.operator.facts)
+        operator = engine.operator.facts
+        found = await find_unlawful_homes(engine.sites, engine.law, self.today, engine.policy, operator)
         return sum(violation.count for violation in found)
 
     async def claims(self, member: MemberId) -> set[tuple[str, str]]:

@@ -37,7 +37,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("boost_author", "boost_post", "replies", "boosts", "favourites"),
     ),
     "vault.direct_text": ("author_id", "post_id", "body"),
-    "post_mention": ("author_id", "post_id", "mentioned", "handle"),
+    "post_mention": ("author_id", "post_id", "mentioned", "version", "handle"),
     "post_tag": ("author_id", "post_id", "tag"),
     "mention_stub": ("member_id", "author", "post_id", "direct", "version"),
     "reply_stub": ("author_id", "post_id", "reply_author", "reply_post", "version"),
@@ -149,9 +149,9 @@ class Harvest:
 
     def _add_mention(self, said: Said, named: int) -> None:
         author, other = self.people[said.author], self.people[named]
-        self._add(said.author, "post_mention", said.snowflake, other.member, other.handle)
-        direct = said.visibility == DIRECT
-        self._add(named, "mention_stub", author.member, said.snowflake, direct, said.snowflake + 1)
+        direct, version = said.visibility == DIRECT, said.snowflake + 1
+        self._add(said.author, "post_mention", said.snowflake, other.member, version, other.handle)
+        self._add(named, "mention_stub", author.member, said.snowflake, direct, version)
         self._notices[named].append((said.snowflake, "mention", author.member, author.member, said.snowflake))
 
     def _add_mark(self, mark: Mark) -> None:

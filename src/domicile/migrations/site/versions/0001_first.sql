@@ -299,6 +299,7 @@ CREATE TABLE post_mention (
 	author_id BIGINT NOT NULL, 
 	post_id BIGINT NOT NULL, 
 	mentioned BIGINT NOT NULL, 
+	version BIGINT NOT NULL, 
 	handle VARCHAR(30) NOT NULL, 
 	PRIMARY KEY (author_id, post_id, mentioned), 
 	FOREIGN KEY(author_id, post_id) REFERENCES post (author_id, post_id) ON DELETE CASCADE, 
@@ -441,34 +442,75 @@ CREATE TABLE setting (
 	PRIMARY KEY (key)
 );
 COMMENT ON TABLE vault.data_key IS 'domicile:owned the member''s data key, wrapped by the site''s key, which is kept outside PostgreSQL';
+COMMENT ON COLUMN vault.data_key.member_id IS 'domicile:home';
 COMMENT ON TABLE name_claim IS 'domicile:owned what this member claimed at the hub: keyed digests and the random token that won them';
+COMMENT ON COLUMN name_claim.member_id IS 'domicile:home';
 COMMENT ON TABLE claim IS 'domicile:owned which countries'' laws claim this member, as declared or assumed';
+COMMENT ON COLUMN claim.member_id IS 'domicile:home';
 COMMENT ON TABLE consent IS 'domicile:owned consents in the form the law pack asks for; withdrawn ones stay as proof';
+COMMENT ON COLUMN consent.member_id IS 'domicile:home';
 COMMENT ON TABLE outbox IS 'domicile:owned halves of pairs on their way to the other member''s home';
+COMMENT ON COLUMN outbox.member_id IS 'domicile:home';
 COMMENT ON TABLE account IS 'domicile:owned the profile. Whether it is public follows from the member''s publication consent';
+COMMENT ON COLUMN account.member_id IS 'domicile:home';
+COMMENT ON COLUMN account.avatar IS 'domicile:stored';
+COMMENT ON COLUMN account.header IS 'domicile:stored';
 COMMENT ON TABLE tally IS 'domicile:owned counters of one member, apart from `resident` and `account` so that counting blocks neither';
+COMMENT ON COLUMN tally.member_id IS 'domicile:home';
 COMMENT ON TABLE vault.credential IS 'domicile:owned';
+COMMENT ON COLUMN vault.credential.member_id IS 'domicile:home';
 COMMENT ON TABLE proposal IS 'domicile:owned relocations that the law suggests to this member; state: open, declined, superseded, done';
+COMMENT ON COLUMN proposal.member_id IS 'domicile:home';
 COMMENT ON TABLE age_answer IS 'domicile:owned a yes to an age, where the law lets no more be kept: at least so many years, told on that day';
+COMMENT ON COLUMN age_answer.member_id IS 'domicile:home';
 COMMENT ON TABLE verification IS 'domicile:owned what this member has proved, by which method, for which rules; no document. `digest`: of the number';
+COMMENT ON COLUMN verification.member_id IS 'domicile:home';
 COMMENT ON TABLE challenge IS 'domicile:owned a question a verifier has asked; `answer` is a keyed hash. Kept for a day, to count';
+COMMENT ON COLUMN challenge.member_id IS 'domicile:home';
 COMMENT ON TABLE post IS 'domicile:owned a post, with its author. The words of direct ones are in vault.direct_text';
+COMMENT ON COLUMN post.author_id IS 'domicile:home';
+COMMENT ON COLUMN post.reply_author IS 'domicile:pair {"pair":"reply","side":"truth","rest":["reply_post","post_id"],"same":["post_id"]}';
 COMMENT ON TABLE vault.direct_text IS 'domicile:owned content, source and spoiler of a direct post, as sealed JSON';
+COMMENT ON COLUMN vault.direct_text.author_id IS 'domicile:home';
 COMMENT ON TABLE media IS 'domicile:owned pictures on posts; the files lie in the site''s store under the member''s id, named by digest';
+COMMENT ON COLUMN media.member_id IS 'domicile:home';
+COMMENT ON COLUMN media.digest IS 'domicile:stored';
+COMMENT ON COLUMN media.preview IS 'domicile:stored';
 COMMENT ON TABLE follow IS 'domicile:owned truth of a follow, with the follower; state: requested, accepted';
+COMMENT ON COLUMN follow.member_id IS 'domicile:home';
+COMMENT ON COLUMN follow.target IS 'domicile:pair {"pair":"follow","side":"truth","same":["version","state"]}';
 COMMENT ON TABLE follower IS 'domicile:owned the followed member''s half; state: requested, accepted, removed (a tombstone)';
+COMMENT ON COLUMN follower.member_id IS 'domicile:home';
+COMMENT ON COLUMN follower.follower IS 'domicile:pair {"pair":"follow","side":"half","same":["version","state"],"unless":["state","removed"]}';
 COMMENT ON TABLE reaction IS 'domicile:owned favourite, boost or bookmark, with who reacts; `boost` is the boosting post''s id';
+COMMENT ON COLUMN reaction.member_id IS 'domicile:home';
+COMMENT ON COLUMN reaction.target_author IS 'domicile:pair {"pair":"reaction","side":"truth","rest":["target_post","kind"],"unless":["kind","bookmark"]}';
 COMMENT ON TABLE mention_stub IS 'domicile:owned posts that name this member, and direct ones sent to them';
+COMMENT ON COLUMN mention_stub.member_id IS 'domicile:home';
+COMMENT ON COLUMN mention_stub.author IS 'domicile:pair {"pair":"mention","side":"half","rest":["post_id"],"unless":["removed","true"]}';
 COMMENT ON TABLE notification IS 'domicile:owned';
+COMMENT ON COLUMN notification.member_id IS 'domicile:home';
 COMMENT ON TABLE token IS 'domicile:owned access tokens: only their hash is stored, at home';
+COMMENT ON COLUMN token.member_id IS 'domicile:home';
 COMMENT ON TABLE authorization_code IS 'domicile:owned';
+COMMENT ON COLUMN authorization_code.member_id IS 'domicile:home';
 COMMENT ON TABLE session IS 'domicile:owned web log-ins; the cookie begins with the member''s id, its other part is stored as a hash';
+COMMENT ON COLUMN session.member_id IS 'domicile:home';
 COMMENT ON TABLE notice IS 'domicile:owned what this member was told of a relocation that is to come, in which words, and when: kept as proof';
+COMMENT ON COLUMN notice.member_id IS 'domicile:home';
 COMMENT ON TABLE vault.challenge_contact IS 'domicile:owned the number a code went to, until the answer';
+COMMENT ON COLUMN vault.challenge_contact.member_id IS 'domicile:home';
 COMMENT ON TABLE post_mention IS 'domicile:owned whom the author names, in the author''s own words';
+COMMENT ON COLUMN post_mention.author_id IS 'domicile:home';
+COMMENT ON COLUMN post_mention.mentioned IS 'domicile:pair {"pair":"mention","side":"truth","rest":["post_id"]}';
 COMMENT ON TABLE post_tag IS 'domicile:owned';
+COMMENT ON COLUMN post_tag.author_id IS 'domicile:home';
 COMMENT ON TABLE reaction_stub IS 'domicile:owned';
+COMMENT ON COLUMN reaction_stub.author_id IS 'domicile:home';
+COMMENT ON COLUMN reaction_stub.actor IS 'domicile:pair {"pair":"reaction","side":"half","rest":["post_id","kind"],"unless":["removed","true"]}';
 COMMENT ON TABLE reply_stub IS 'domicile:owned replies to a post; `verdict` is the thread owner''s: shown or hidden';
+COMMENT ON COLUMN reply_stub.author_id IS 'domicile:home';
+COMMENT ON COLUMN reply_stub.reply_author IS 'domicile:pair {"pair":"reply","side":"half","rest":["post_id","reply_post"],"unless":["removed","true"]}';
 COMMENT ON TABLE app IS 'domicile:network app registrations: about nobody, the same at every site';
 COMMENT ON TABLE resident IS 'domicile:site';
 COMMENT ON TABLE route IS 'domicile:site read copy of the hub''s directory for the members this site serves';
@@ -517,7 +559,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON vault.data_key FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_vault_data_key();
-COMMENT ON COLUMN vault.data_key.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_name_claim() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -552,7 +593,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON name_claim FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_name_claim();
-COMMENT ON COLUMN name_claim.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_claim() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -587,7 +627,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON claim FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_claim();
-COMMENT ON COLUMN claim.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_consent() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -622,7 +661,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON consent FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_consent();
-COMMENT ON COLUMN consent.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_outbox() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -657,7 +695,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON outbox FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_outbox();
-COMMENT ON COLUMN outbox.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_account() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -692,7 +729,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON account FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_account();
-COMMENT ON COLUMN account.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_tally() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -727,7 +763,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON tally FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_tally();
-COMMENT ON COLUMN tally.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_vault_credential() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -762,7 +797,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON vault.credential FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_vault_credential();
-COMMENT ON COLUMN vault.credential.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_proposal() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -797,7 +831,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON proposal FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_proposal();
-COMMENT ON COLUMN proposal.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_age_answer() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -832,7 +865,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON age_answer FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_age_answer();
-COMMENT ON COLUMN age_answer.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_verification() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -867,7 +899,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON verification FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_verification();
-COMMENT ON COLUMN verification.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_challenge() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -902,7 +933,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON challenge FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_challenge();
-COMMENT ON COLUMN challenge.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_post() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -937,7 +967,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON post FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_post();
-COMMENT ON COLUMN post.author_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_vault_direct_text() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -972,7 +1001,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON vault.direct_text FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_vault_direct_text();
-COMMENT ON COLUMN vault.direct_text.author_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_media() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1007,7 +1035,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON media FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_media();
-COMMENT ON COLUMN media.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_follow() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1042,7 +1069,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON follow FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_follow();
-COMMENT ON COLUMN follow.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_follower() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1077,7 +1103,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON follower FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_follower();
-COMMENT ON COLUMN follower.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_reaction() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1112,7 +1137,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON reaction FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_reaction();
-COMMENT ON COLUMN reaction.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_mention_stub() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1147,7 +1171,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON mention_stub FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_mention_stub();
-COMMENT ON COLUMN mention_stub.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_notification() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1182,7 +1205,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON notification FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_notification();
-COMMENT ON COLUMN notification.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_token() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1217,7 +1239,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON token FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_token();
-COMMENT ON COLUMN token.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_authorization_code() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1252,7 +1273,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON authorization_code FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_authorization_code();
-COMMENT ON COLUMN authorization_code.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_session() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1287,7 +1307,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON session FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_session();
-COMMENT ON COLUMN session.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_notice() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1322,7 +1341,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON notice FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_notice();
-COMMENT ON COLUMN notice.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_vault_challenge_contact() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1357,7 +1375,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON vault.challenge_contact FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_vault_challenge_contact();
-COMMENT ON COLUMN vault.challenge_contact.member_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_post_mention() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1392,7 +1409,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON post_mention FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_post_mention();
-COMMENT ON COLUMN post_mention.author_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_post_tag() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1427,7 +1443,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON post_tag FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_post_tag();
-COMMENT ON COLUMN post_tag.author_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_reaction_stub() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1462,7 +1477,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON reaction_stub FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_reaction_stub();
-COMMENT ON COLUMN reaction_stub.author_id IS 'domicile:home';
 
 CREATE FUNCTION domicile.fence_reply_stub() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1497,7 +1511,6 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON reply_stub FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_reply_stub();
-COMMENT ON COLUMN reply_stub.author_id IS 'domicile:home';
 
 CREATE FUNCTION vault.read_data_key(owners bigint[]) RETURNS SETOF vault.data_key
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
@@ -1597,34 +1610,34 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON collected TO domicile_app, domicile_impo
 GRANT SELECT, INSERT, UPDATE, DELETE ON acknowledgement TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON setting TO domicile_app, domicile_import;
 GRANT SELECT (member_id) ON vault.data_key TO domicile_audit;
-GRANT SELECT ON name_claim TO domicile_audit;
-GRANT SELECT ON claim TO domicile_audit;
-GRANT SELECT ON consent TO domicile_audit;
-GRANT SELECT ON outbox TO domicile_audit;
-GRANT SELECT ON account TO domicile_audit;
-GRANT SELECT ON tally TO domicile_audit;
+GRANT SELECT (member_id) ON name_claim TO domicile_audit;
+GRANT SELECT (member_id, jurisdiction, basis) ON claim TO domicile_audit;
+GRANT SELECT (member_id, kind, withdrawn_at) ON consent TO domicile_audit;
+GRANT SELECT (member_id, sequence, recipient, kind) ON outbox TO domicile_audit;
+GRANT SELECT (member_id, avatar, header) ON account TO domicile_audit;
+GRANT SELECT (member_id) ON tally TO domicile_audit;
 GRANT SELECT (member_id) ON vault.credential TO domicile_audit;
-GRANT SELECT ON proposal TO domicile_audit;
-GRANT SELECT ON age_answer TO domicile_audit;
-GRANT SELECT ON verification TO domicile_audit;
-GRANT SELECT ON challenge TO domicile_audit;
-GRANT SELECT ON post TO domicile_audit;
-GRANT SELECT (author_id, post_id) ON vault.direct_text TO domicile_audit;
-GRANT SELECT ON media TO domicile_audit;
-GRANT SELECT ON follow TO domicile_audit;
-GRANT SELECT ON follower TO domicile_audit;
-GRANT SELECT ON reaction TO domicile_audit;
-GRANT SELECT ON mention_stub TO domicile_audit;
-GRANT SELECT ON notification TO domicile_audit;
-GRANT SELECT ON token TO domicile_audit;
-GRANT SELECT ON authorization_code TO domicile_audit;
-GRANT SELECT ON session TO domicile_audit;
-GRANT SELECT ON notice TO domicile_audit;
-GRANT SELECT (member_id, challenge_id) ON vault.challenge_contact TO domicile_audit;
-GRANT SELECT ON post_mention TO domicile_audit;
-GRANT SELECT ON post_tag TO domicile_audit;
-GRANT SELECT ON reaction_stub TO domicile_audit;
-GRANT SELECT ON reply_stub TO domicile_audit;
+GRANT SELECT (member_id) ON proposal TO domicile_audit;
+GRANT SELECT (member_id) ON age_answer TO domicile_audit;
+GRANT SELECT (member_id) ON verification TO domicile_audit;
+GRANT SELECT (member_id) ON challenge TO domicile_audit;
+GRANT SELECT (author_id, post_id, reply_author, reply_post, boost_author) ON post TO domicile_audit;
+GRANT SELECT (author_id) ON vault.direct_text TO domicile_audit;
+GRANT SELECT (member_id, digest, preview) ON media TO domicile_audit;
+GRANT SELECT (member_id, target, state, version) ON follow TO domicile_audit;
+GRANT SELECT (member_id, follower, state, version) ON follower TO domicile_audit;
+GRANT SELECT (member_id, kind, target_author, target_post, version) ON reaction TO domicile_audit;
+GRANT SELECT (member_id, author, post_id, version, removed) ON mention_stub TO domicile_audit;
+GRANT SELECT (member_id, actor, post_author) ON notification TO domicile_audit;
+GRANT SELECT (member_id) ON token TO domicile_audit;
+GRANT SELECT (member_id) ON authorization_code TO domicile_audit;
+GRANT SELECT (member_id) ON session TO domicile_audit;
+GRANT SELECT (member_id) ON notice TO domicile_audit;
+GRANT SELECT (member_id) ON vault.challenge_contact TO domicile_audit;
+GRANT SELECT (author_id, post_id, mentioned, version) ON post_mention TO domicile_audit;
+GRANT SELECT (author_id) ON post_tag TO domicile_audit;
+GRANT SELECT (author_id, post_id, kind, actor, version, removed) ON reaction_stub TO domicile_audit;
+GRANT SELECT (author_id, post_id, reply_author, reply_post, version, removed) ON reply_stub TO domicile_audit;
 GRANT SELECT ON resident TO domicile_audit;
 GRANT SELECT ON app TO domicile_audit;
 GRANT SELECT ON route TO domicile_audit;

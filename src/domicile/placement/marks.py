@@ -1,0 +1,110 @@
+"""What a declaration writes into the server's own catalogue, as comments: an audit then needs nothing but the server.
+
+domicile:owned, domicile:network, domicile:site    on a table: what it was declared as
+domicile:home                                      on a column: the member whose row it is
+domicile:stored                                    on a column: names a file in the site's store, by its digest
+domicile:pair {...}                                on a column: the other of the two members whom a row is about
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Column, Table
+
+Info = dict[Any, Any]
+
+HOME_MARK = "domicile:home"
+"""On every owner's column: so the catalogue says whose rows they are, also when key and trigger are gone."""
+STORED_MARK = "domicile:stored"
+PAIR_MARK = "domicile:pair "
+
+
+class PairSide(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One side of a row about two people: the truth, or the half that the other member's home holds.
+
+    The mark stands on the column that names the other member. Both sides name the same number of columns in the same
+    order: `rest` identifies the pair beside the two members, `same` must be equal, its version first where both sides
+    have one. Rows in which `unless[0]` has the value `unless[1]` are no live halves: a tombstone, or nobody else's
+    business. The parcels that carry the pair are named after it, alone or with a hyphen and more.
+    """
+
+    pair: str
+    side: Literal["truth", "half"]
+    rest: tuple[str, ...] = ()
+    same: tuple[str, ...] = ("version",)
+    unless: tuple[str, str] | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column of the table that the comparison reads, beside the two members'."""
+        return (*self.rest, *self.same, *((self.unless[0],) if self.unless else ()))
+
+
+def stored(**more: Any) -> Info:
+    """The column names a file of the owner's in the site's store, by digest; null or empty: none."""
+    return {"domicile.stored": True, **more}
+
+
+def audited(**more: Any) -> Info:
+    """The auditor's role may read this column, beside ids: what the law turns on, never content."""
+    return {"domicile.audited": True, **more}
+
+
+def column_marks(table: Table) -> Iterator[tuple[str, str]]:
+    """The comments on a table's columns, by column."""
+    for column in table.columns:
+        if column.info.get("domicile.home"):
+            yield column.name, HOME_MARK
+        elif side := pair_side(column):
+            yield column.name, PAIR_MARK + msgspec.json.encode(side).decode()
+        elif column.info.get("domicile.stored"):
+            yield column.name, STORED_MARK
+
+
+def read_pair_side(comment: str) -> PairSide:
+    """What a comment says of a pair. Raises ValueError where it says nothing that can be read."""
+    return msgspec.json.decode(comment.removeprefix(PAIR_MARK), type=PairSide)
+
+
+def pair_side(column: Column[Any]) -> PairSide | None:
+    side: PairSide | None = column.info.get("domicile.pair")
+    return side
+
+
+def audited_columns(table: Table) -> tuple[str, ...]:
+    """What the auditor may read of an owned table: members' ids, what pairs compare, files' names."""
+    compared = {name for column in table.columns if (side := pair_side(column)) for name in side.columns}
+    compared |= set(_parents_of_halves(table))
+    marks = {"domicile.home", "domicile.remote", "domicile.stored", "domicile.audited"}
+    return tuple(column.name for column in table.columns if column.name in compared or column.info.keys() & marks)
+
+
+def _parents_of_halves(table: Table) -> Iterator[str]:
+    """The columns by which halves point to rows of this table: where such a row is gone, no half is missed."""
+    for other in table.metadata.tables.values():
+        if any(pair_side(column) for column in other.columns):
+            yield from (key.column.name for key in other.foreign_keys if key.column.table is table)
+
+
+def find_pair_problems(tables: Mapping[str, Table]) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the declared pairs: table, column and a sentence."""
+    sides: dict[tuple[str, str], tuple[str, str, PairSide]] = {}
+    for table in tables.values():
+        for column in table.columns:
+            if side := pair_side(column):
+                yield from ((table.fullname, column.name, text) for text in _missing(table, side))
+                if (side.pair, side.side) in sides:
+                    yield table.fullname, column.name, f"the pair {side.pair} has another {side.side} already"
+                sides[side.pair, side.side] = (table.fullname, column.name, side)
+    for (pair, kind), (name, column_name, side) in sides.items():
+        other = sides.get((pair, "half" if kind == "truth" else "truth"))
+        if other is None:
+            yield name, column_name, f"the pair {pair} has a {kind} and nothing that it is compared with"
+        elif (len(other[2].rest), len(other[2].same)) != (len(side.rest), len(side.same)):
+            yield name, column_name, f"the two sides of the pair {pair} do not name as many columns"
+
+
+def _missing(table: Table, side: PairSide) -> Iterator[str]:
+    if unknown := sorted({*side.columns} - {*table.columns.keys()}):
+        yield f"the pair {side.pair} compares {', '.join(unknown)}, which the table has not"
