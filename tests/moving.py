@@ -6,6 +6,7 @@ All owned rows are copied by the import role, the data key is wrapped anew, the 
 from domicile.database import Json, Row, Session, sql
 from domicile.ids import MemberId, SiteName
 from domicile.placement.directory import Home
+from domicile.placement.files import erase_files, file_of, keep_file, list_files
 from domicile.placement.ownership import OwnedTable
 from domicile.placement.sites import Site
 from domicile.running import Domicile
@@ -18,10 +19,13 @@ async def move_by_hand(domicile: Domicile, member: MemberId, to: str) -> Home:
     await _set_state(source, member, "leaving")
     rows = await _take(domicile, source, member)
     await _arrive(domicile, source, target, member, was.epoch + 1, rows)
+    for _, digest in list_files(source.media, [member]):
+        keep_file(target.media, member, file_of(source.media, member, digest).read_bytes())
     home = await domicile.directory.move(member, was, target.name)
     await _set_state(source, member, "moved")
     await _set_state(target, member, "home")
     await _erase(domicile, source, member)
+    erase_files(source.media, [member])
     return home
 
 

@@ -113,6 +113,12 @@ async def test_a_superuser_who_smuggles_a_row_past_the_fence_is_found(
             "privilege",
             None,
         ),
+        (
+            "GRANT SELECT ON tally TO domicile_audit",
+            "REVOKE SELECT ON tally FROM domicile_audit; GRANT SELECT (member_id) ON tally TO domicile_audit",
+            "privilege",
+            "tally",
+        ),
         ("SELECT lo_create(4711)", "SELECT lo_unlink(4711)", "undeclared", None),
     ],
 )

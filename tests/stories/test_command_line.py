@@ -12,6 +12,7 @@ import pytest
 from domicile.database import make_conninfo
 from domicile.placement.embedded import Embedded, discard
 from domicile.placement.sites import superuser_conninfo
+from planning import CITED, HEAD, residency
 
 ROOT = Path(__file__).parents[2]
 
@@ -167,6 +168,17 @@ def test_the_audit_names_a_row_that_a_superuser_forced_in(data: Path) -> None:
             assert domicile(data, "member", "check", "demo_de", expect=1)["astray"]
             superuser.execute(f"DELETE FROM notification WHERE member_id = {stranger}")
     assert domicile(data, "audit")["ok"]
+
+
+def test_the_audit_asks_the_law_of_another_day_and_of_changed_packs(data: Path, tmp_path: Path) -> None:
+    rule = residency("DE-TEST", '["FR"]', valid_from="2027-01-01")
+    (tmp_path / "de.toml").write_text(HEAD.format(code="DE") + f"[[rule]]\n{rule}{CITED.format(number=7)}")
+    packs = ("--packs", str(tmp_path))
+    assert domicile(data, "audit", "--on", "2027-02-01")["ok"]
+    assert domicile(data, "audit", "--on", "2026-12-31", *packs)["ok"]
+    found = domicile(data, "audit", "--on", "2027-02-01", *packs, expect=1)["violations"]
+    assert {(v["kind"], v["site"], v["table"]) for v in found} == {("law", "de-1", "resident")}
+    assert "in DE on 2027-02-01: Act art. 7" in found[0]["text"]
 
 
 def test_the_hub_is_rebuilt_without_harm(data: Path) -> None:

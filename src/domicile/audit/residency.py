@@ -51,7 +51,11 @@ class _Audited:
 
 
 async def _compare(
-    report: AuditReport, sites: Mapping[SiteName, Site], audited: Mapping[SiteName, _Audited], hub: Database, on: datetime
+    report: AuditReport,
+    sites: Mapping[SiteName, Site],
+    audited: Mapping[SiteName, _Audited],
+    hub: Database,
+    on: datetime,
 ) -> None:
     """What one site alone cannot tell: sites against each other, the hub, and the files."""
     agreement = Agreement(sites, hub, on)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
+from domicile.placement.marks import audited
 from domicile.placement.ownership import VAULT, personal, stays
 from domicile.placement.tables import moment, number, owner
 
@@ -34,11 +35,11 @@ def _declared(metadata: MetaData) -> None:
         owner(),
         number("proposal_id", key=True),
         Column("source", String(8), nullable=False),
-        Column("target", String(8), nullable=False),
-        Column("lawful", Boolean, nullable=False),
+        Column("target", String(8), nullable=False, info=audited()),
+        Column("lawful", Boolean, nullable=False, info=audited()),
         Column("reason", Text, nullable=False),
         Column("rules", ARRAY(Text), nullable=False),
-        Column("state", String(12), nullable=False),
+        Column("state", String(12), nullable=False, info=audited()),
         moment("made_at"),
         moment("closed_at", null=True),
         comment="relocations that the law suggests to this member; state: open, declined, superseded, done",

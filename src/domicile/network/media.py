@@ -22,7 +22,7 @@ from domicile.ids import Country, MemberId, SiteName, next_snowflake
 from domicile.law.facts import Audience
 from domicile.network.items import CONTENT, Picture, audience_of
 from domicile.network.names import clean_text
-from domicile.placement.files import file_of, keep_file
+from domicile.placement.files import erase_file, file_of, keep_file
 from domicile.placement.routing import Asked, Router, SiteReader, SiteWriter
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -77,6 +77,7 @@ class Media:
         meta = {"original": _size(whole), "small": _size(small)}
 
         async def write(writer: SiteWriter) -> int:
+            await lock_files(writer)
             for picture in (whole, small):
                 await asyncio.to_thread(keep_file, writer.site.media, member, picture.content)
             last = await writer.value("SELECT max(media_id) FROM media WHERE member_id = %s", (member,))
@@ -168,6 +169,28 @@ class Media:
         out = io.BytesIO()
         bare.save(out, kind, **({"quality": 85} if kind != "PNG" else {"optimize": False}))
         return Encoded(out.getvalue(), FORMATS[kind], *bare.size)
+
+
+async def lock_files(writer: SiteWriter) -> None:
+    """One at a time names files of a member, or drops one: who finds a file there must still find it at the commit."""
+    await writer.execute("SELECT 1 FROM account WHERE member_id = %s FOR UPDATE", (writer.member,))
+
+
+async def drop_file(router: Router, member: MemberId, digest: str) -> None:
+    """Erase a file of the member's, unless something still names it."""
+
+    async def drop(writer: SiteWriter) -> None:
+        await lock_files(writer)
+        if not await writer.one(_NAMED, {"member": member, "digest": digest}):
+            await asyncio.to_thread(erase_file, writer.site.media, member, digest)
+
+    await router.transact(member, drop)
+
+
+_NAMED = """
+SELECT 1 FROM media WHERE member_id = %(member)s AND %(digest)s IN (digest, preview)
+UNION ALL SELECT 1 FROM account WHERE member_id = %(member)s AND %(digest)s IN (avatar, header)
+"""
 
 
 def _has_alpha(picture: Image.Image) -> bool:

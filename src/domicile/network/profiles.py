@@ -6,14 +6,16 @@ from typing import Any
 import msgspec
 
 from domicile.border.crossing import Door
-from domicile.errors import NotFound
+from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, SiteName
 from domicile.network.formatting import to_html
 from domicile.network.items import PROFILE_COLUMNS, Profile, ProfileItem, read_profile
+from domicile.network.media import drop_file, lock_files
 from domicile.network.names import clean_text
 from domicile.network.questions import ProfilesAsked, SearchAsked
 from domicile.network.schema import VISIBILITIES
 from domicile.network.views import PROFILES, SEARCH
+from domicile.placement.files import file_of
 from domicile.placement.routing import Router, SiteReader, SiteWriter
 
 MOST_FIELDS = 4
@@ -108,12 +110,19 @@ class Profiles:
         """Change the profile. Raises InvalidFields, and then nothing is changed."""
         columns = self._columns(change)
 
-        async def write(writer: SiteWriter) -> None:
+        async def write(writer: SiteWriter) -> set[str]:
+            await lock_files(writer)
+            before = await _portraits(writer)
             for column, value in columns.items():  # our own names of columns, never a client's
                 await writer.execute(f"UPDATE account SET {column} = %s WHERE member_id = %s", (value, member))
+            after = await _portraits(writer)
+            if gone := [digest for digest in after - before if not file_of(writer.site.media, member, digest).exists()]:
+                raise InvalidInput(f"Validation failed: {len(gone)} pictures are gone; upload them again")
+            return before - after
 
         if columns:
-            await self.router.transact(member, write)
+            for replaced in await self.router.transact(member, write):
+                await drop_file(self.router, member, replaced)
         return await self.own(member)
 
     async def show(self, member: MemberId, *, at: SiteName, signed_in: bool) -> ProfileItem:
@@ -176,6 +185,11 @@ class Profiles:
             for name, value in named
             if name
         ]
+
+
+async def _portraits(writer: SiteWriter) -> set[str]:
+    row = await writer.one("SELECT avatar, header FROM account WHERE member_id = %s", (writer.member,))
+    return {digest for digest in (row.avatar, row.header) if digest} if row else set()
 
 
 def _source(markup: str) -> str:

@@ -88,7 +88,7 @@ def _owned(metadata: MetaData) -> None:
         owner(),
         Column("jurisdiction", String(8), primary_key=True, info=audited(**personal("user.contact.address.country"))),
         Column("basis", String(16), primary_key=True, info=audited()),
-        Column("assumed", Boolean, nullable=False),
+        Column("assumed", Boolean, nullable=False, info=audited()),
         moment("declared_at"),
         comment="which countries' laws claim this member, as declared or assumed",
     )

@@ -1611,13 +1611,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON acknowledgement TO domicile_app, domicil
 GRANT SELECT, INSERT, UPDATE, DELETE ON setting TO domicile_app, domicile_import;
 GRANT SELECT (member_id) ON vault.data_key TO domicile_audit;
 GRANT SELECT (member_id) ON name_claim TO domicile_audit;
-GRANT SELECT (member_id, jurisdiction, basis) ON claim TO domicile_audit;
+GRANT SELECT (member_id, jurisdiction, basis, assumed) ON claim TO domicile_audit;
 GRANT SELECT (member_id, kind, withdrawn_at) ON consent TO domicile_audit;
 GRANT SELECT (member_id, sequence, recipient, kind) ON outbox TO domicile_audit;
 GRANT SELECT (member_id, avatar, header) ON account TO domicile_audit;
 GRANT SELECT (member_id) ON tally TO domicile_audit;
 GRANT SELECT (member_id) ON vault.credential TO domicile_audit;
-GRANT SELECT (member_id) ON proposal TO domicile_audit;
+GRANT SELECT (member_id, target, lawful, state) ON proposal TO domicile_audit;
 GRANT SELECT (member_id) ON age_answer TO domicile_audit;
 GRANT SELECT (member_id) ON verification TO domicile_audit;
 GRANT SELECT (member_id) ON challenge TO domicile_audit;
