@@ -176,8 +176,7 @@ class Attester:
 
     async def _audit(self, now: datetime) -> AuditReport:
         report = await audit(self.sites, self.hub, now)
-        on = self.law.on(now.date())
-        report.violations += await find_unlawful_homes(self.sites, on, self.policy, self.operator)
+        report.violations += await find_unlawful_homes(self.sites, self.law, now.date(), self.policy, self.operator)
         return report
 
     async def _count_days(self, key: bytes, since: date, until: date) -> list[SiteRecord]:
