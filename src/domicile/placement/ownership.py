@@ -123,7 +123,7 @@ class OwnedTable:
         return {str(c.name): c.info["domicile.remote"] for c in self.table.columns if "domicile.remote" in c.info}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ownership:
     """A loaded declaration: owned tables in an order in which rows can be copied (parents first), and the others."""
 

@@ -87,6 +87,11 @@ JOIN resident ON resident.member_id = asked.member_id AND resident.state IN ('ho
 # A fence holds a member's writes for some tens of milliseconds; a site that comes back, for a second or two.
 _PAUSES_S = (0.0, *(0.01,) * 5, *(0.02,) * 10, *(0.05,) * 10, *(0.2,) * 10)
 
+_IF_NEWER = (
+    "ON CONFLICT (member_id) DO UPDATE SET site = EXCLUDED.site, epoch = EXCLUDED.epoch"
+    " WHERE route.epoch < EXCLUDED.epoch"
+)
+
 Asked = dict[str, Any]
 """The parameters of AT_HOME: `members` and `epochs`."""
 
@@ -258,10 +263,13 @@ class Router:
     async def learn_routes(self, name: SiteName, members: Iterable[MemberId]) -> dict[MemberId, Home]:
         """Ask the hub where these members live, and keep the answer at the site that cares for them."""
         homes = await self.directory.homes(members, asker=name)
-        site = self._site(Home(name, 1))
-        async with site.app.transaction() as session:
-            for member, home in homes.items():
-                await _apply(session, FeedEntry(0, member, home))
+        if homes:
+            where = (home.site for home in homes.values())
+            epochs = array(home.epoch for home in homes.values())
+            await self._site(Home(name, 1)).app.run(
+                f"INSERT INTO route SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[]) {_IF_NEWER}",
+                (array(homes), list(where), epochs),
+            )
         for member, home in homes.items():
             self._remember(member, home)
         return homes
@@ -331,8 +339,7 @@ async def _apply(session: Session, entry: FeedEntry) -> None:
         await session.execute("DELETE FROM route WHERE member_id = %s", (entry.member,))
         return
     await session.execute(
-        "INSERT INTO route (member_id, site, epoch) VALUES (%s, %s, %s) ON CONFLICT (member_id) DO UPDATE"
-        " SET site = EXCLUDED.site, epoch = EXCLUDED.epoch WHERE route.epoch < EXCLUDED.epoch",
+        f"INSERT INTO route (member_id, site, epoch) VALUES (%s, %s, %s) {_IF_NEWER}",
         (entry.member, entry.home.site, entry.home.epoch),
     )
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from domicile.database import Session
+from domicile.database import Session, array
 from domicile.errors import Unavailable
 from domicile.ids import MemberId
 from domicile.placement.files import Draft, empty_folders, erase_file, file_of, list_files, open_folders
@@ -154,7 +154,7 @@ class SiteAgent:
         async with self.holding.work(order) as (session, members):
             present = await residents.present_members(session, order.role, members)
             found = await session.fetch(
-                "SELECT member_id, wrapped FROM vault.data_key WHERE member_id = ANY (%s)", (present,)
+                "SELECT member_id, wrapped FROM vault.data_key WHERE member_id = ANY (%s::bigint[])", (array(present),)
             )
         keys = [self.site.key.unwrap(row.member_id, bytes(row.wrapped)) for row in found]
         return seal_keys(keys, order.batch, order.public_key)
@@ -162,10 +162,11 @@ class SiteAgent:
     async def take_data_keys(self, order: TakeKeys) -> Copied:
         keys = open_keys(order.sealed, order.batch, self.site.key)
         async with self.holding.work(order) as (session, _):
-            await session.execute_many(
-                "INSERT INTO vault.data_key (member_id, wrapped, site_key) VALUES (%s, %s, %s)"
+            await session.execute(
+                "INSERT INTO vault.data_key (member_id, wrapped, site_key)"
+                " SELECT m, w, %s FROM unnest(%s::bigint[], %s::bytea[]) AS t (m, w)"
                 " ON CONFLICT (member_id) DO UPDATE SET wrapped = EXCLUDED.wrapped, site_key = EXCLUDED.site_key",
-                [(key.member, self.site.key.wrap(key), self.site.key.name) for key in keys],
+                (self.site.key.name, array(key.member for key in keys), [self.site.key.wrap(key) for key in keys]),
             )
         return Copied(len(keys), 0)
 
@@ -221,15 +222,15 @@ class SiteAgent:
 
     async def fence(self, order: Fence) -> Fenced:
         """Residents become `leaving`, row by row as their writers let go; who does not yield is not in the answer."""
-        async with self.holding.work(order) as (_, members):
-            pass
 
         async def fence(session: Session, some: list[MemberId], wait: bool) -> list[MemberId]:
             return await residents.fence_members(session, some, wait=wait)
 
-        fenced = await self._take_all(order, members, fence, FENCING_S)
-        changed = "SELECT 1 FROM changed WHERE member_id = ANY (%s) AND relation = %s LIMIT 1"
-        return Fenced(fenced, bool(await self.site.importer.run(changed, (fenced, rows.KEY_TABLE))))
+        fenced = await self._take_all(order, None, fence, FENCING_S)
+        changed = await self.site.importer.run(
+            "SELECT DISTINCT relation FROM changed WHERE member_id = ANY (%s::bigint[])", (array(fenced),)
+        )
+        return Fenced(fenced, [row.relation for row in changed])
 
     async def compare(self, order: Compare) -> Sums:
         async with self.holding.work(order, snapshot=True) as (session, members):
@@ -285,20 +286,19 @@ class SiteAgent:
             "SELECT members FROM relocation WHERE batch_id = %s AND role = %s AND state = 'settled'",
             (order.batch, order.role),
         )
-        known: set[MemberId] = set()
-        for owned in self.ownership.owned if here else ():
-            for column, what in owned.remotes.items():
-                if what == "member":
-                    query = f'SELECT DISTINCT "{column}" AS other FROM {owned.name} WHERE {owned.owner} = ANY (%s)'
-                    found = await self.site.importer.run(query, (here[0].members,))
-                    known |= {MemberId(row.other) for row in found if row.other}
-        if known:
-            await self.router.learn_routes(self.site.name, sorted(known))
+        if here:
+            found = await self.site.importer.run(
+                rows.unknown_routes(self.ownership), {"members": array(here[0].members)}
+            )
+            await self.router.learn_routes(self.site.name, [MemberId(row.other) for row in found])
 
-    async def _take_all(self, order: Order, members: list[MemberId], take: Take, patience_s: float) -> list[MemberId]:
+    async def _take_all(
+        self, order: Order, members: list[MemberId] | None, take: Take, patience_s: float
+    ) -> list[MemberId]:
         """Take all whose rows nobody holds at once, then the others one by one as their writers let go of them."""
         end = time.monotonic() + patience_s
-        async with self.holding.work(order) as (session, _):
+        async with self.holding.work(order) as (session, here):
+            members = here if members is None else members
             taken = set(await take(session, members, False))
         for member in members:
             if member in taken or time.monotonic() > end:

@@ -30,11 +30,19 @@ SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND o
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 AND (classid::bigint << 32 | objid::bigint) = %s
 """
-_RECORD = "SELECT token, state, members FROM relocation WHERE batch_id = %s AND role = %s"
+_RECORD = (
+    "SELECT token, state, members, pg_advisory_xact_lock_shared(batch_id) FROM relocation"
+    " WHERE batch_id = %s AND role = %s"
+)
 _TAKE = """
 INSERT INTO relocation (batch_id, role, other, state, token, members, began_at)
 VALUES (%s, %s, %s, 'open', %s, %s, now())
 ON CONFLICT (batch_id, role) DO UPDATE SET token = EXCLUDED.token RETURNING state
+"""
+# The same where this coordinator has worked before. If its record is gone, another has closed the batch.
+_OWN = """
+UPDATE relocation SET token = token WHERE batch_id = %s AND role = %s AND token = %s
+RETURNING state, pg_advisory_xact_lock_shared(batch_id)
 """
 _OTHERS = (
     "SELECT unnest(members) AS member FROM relocation WHERE role = %s AND batch_id <> %s AND members && %s::bigint[]"
@@ -74,7 +82,6 @@ class Holding:
         """A transaction at work on an open batch, and its members here. Raises Superseded."""
         await self._learn_token(order)
         async with self.site.importer.transaction(_SNAPSHOT if snapshot else _BEGIN) as session:
-            await session.execute(_MARK, (order.batch,))
             record = await self._record(session, order, "FOR UPDATE" if alone else "FOR SHARE")
             yield session, [MemberId(member) for member in record.members]
 
@@ -84,15 +91,18 @@ class Holding:
 
         A site that never heard of the batch, or has forgotten it, takes the journal's word.
         """
-        batch = await self._ask_journal(order, state)
-        if self._known.get((order.batch, order.role)) != order.token:
+        if new := self._known.get((order.batch, order.role)) != order.token:
+            batch = await self._ask_journal(order, state)
             await self._end_others(order)
         try:
             async with self.site.importer.transaction(_BEGIN) as session:
-                await session.execute(_MARK, (order.batch,))
-                other = batch.target if order.role == "source" else batch.source
-                values = (order.batch, order.role, other, order.token, sorted(batch.members))
-                here = await session.value(_TAKE, values)
+                if new:
+                    await session.execute(_MARK, (order.batch,))
+                    other = batch.target if order.role == "source" else batch.source
+                    values = (order.batch, order.role, other, order.token, sorted(batch.members))
+                    here = await session.value(_TAKE, values)
+                else:
+                    here = await session.value(_OWN, (order.batch, order.role, order.token))
                 batch = await self._ask_journal(order, state)
                 free = await self._free(session, order, sorted(batch.members))
                 yield session, {member: batch.members[member] for member in free}, here

@@ -175,15 +175,17 @@ class Journal:
 
     async def find(self, number: int) -> Batch:
         """A batch with the members still in it. Raises NotFound."""
-        rows = await self.hub.run("SELECT * FROM relocation WHERE batch_id = %s", (number,))
+        rows = await self.hub.run(
+            "SELECT r.*, m.* FROM relocation r LEFT JOIN LATERAL (SELECT array_agg(member_id) AS members,"
+            " array_agg(o.epoch) AS epochs FROM relocation_member o WHERE o.batch_id = r.batch_id AND moving) m ON true"
+            " WHERE r.batch_id = %s",
+            (number,),
+        )
         if not rows:
             raise NotFound(f"there is no batch {number}")
-        members = await self.hub.run(
-            "SELECT member_id, epoch FROM relocation_member WHERE batch_id = %s AND moving", (number,)
-        )
-        source, target = SiteName(rows[0].source), SiteName(rows[0].target)
-        epochs = {MemberId(row.member_id): int(row.epoch) for row in members}
-        return Batch(number, source, target, rows[0].state, bytes(rows[0].token), epochs)
+        found = rows[0]
+        members = dict(zip(map(MemberId, found.members or ()), found.epochs or (), strict=True))
+        return Batch(number, SiteName(found.source), SiteName(found.target), found.state, bytes(found.token), members)
 
     async def state_of(self, batch: Batch) -> str:
         """The state of a batch of ours. Raises Superseded."""

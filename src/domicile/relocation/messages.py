@@ -147,10 +147,10 @@ class Fence(Order):
 
 
 class Fenced(msgspec.Struct, array_like=True):
-    """For whom it was done; `keys`: whether a data key of theirs has changed since `Begin`."""
+    """For whom it was done; `changed`: the tables of which rows of theirs have changed since `Begin`."""
 
     members: list[MemberId]
-    keys: bool
+    changed: list[str]
 
 
 class Compare(Order):

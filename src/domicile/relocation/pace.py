@@ -2,7 +2,7 @@
 
 The waits are those of all members' writes, as every process of the network measures them and tells the hub; so a
 relocation slows down for a network that is busy for whatever reason. The size of a batch follows from how long the last
-ones held up the writes of their own members.
+ones held up the writes of their own members: a part of that is the same for one member as for hundreds.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
-SMALLEST, FIRST, LARGEST = 10, 200, 2_000
-WAITED_AIM_MS = 120.0
+SMALLEST, SMALL, FIRST, LARGEST = 10, 100, 200, 1_000
+SHORT_MS, LONG_MS = 80.0, 160.0
 LONGEST_REST_S = 5.0
 
 
@@ -54,6 +54,7 @@ class Pace:
 
     def learn(self, members: int, waited_ms: float) -> None:
         """A batch of so many members held their writes up for so long."""
-        if members and waited_ms:
-            aimed = self.batch_size * WAITED_AIM_MS / waited_ms if members >= self.batch_size // 2 else self.batch_size
-            self.batch_size = int(max(SMALLEST, min(aimed, 2 * self.batch_size, self.largest)))
+        if waited_ms > LONG_MS and members <= self.batch_size:
+            self.batch_size = max(self.batch_size // 2, min(SMALL, self.batch_size))
+        elif waited_ms < SHORT_MS and members >= self.batch_size:
+            self.batch_size = min(self.batch_size + self.batch_size // 2 + 1, self.largest)

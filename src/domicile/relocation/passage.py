@@ -49,6 +49,7 @@ from domicile.relocation.messages import (
     TakeKeys,
 )
 from domicile.relocation.moved import Different, Drift, Moved, Undone
+from domicile.relocation.rows import KEY_TABLE
 from domicile.relocation.shape import differences
 from domicile.transport.exchange import Exchange
 
@@ -99,6 +100,7 @@ class Passage:
     moving: dict[MemberId, int] = field(init=False)
     moved: Moved = field(init=False, default_factory=Moved)
     _fenced_at: float = field(init=False, default=0.0)
+    _files: set[tuple[MemberId, str]] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.moving = dict(self.batch.members)
@@ -147,19 +149,25 @@ class Passage:
         await self._pass("keys moved")
         self.moved.files += await self._copy_files()
         await self._pass("files copied")
-        fenced = await self._fence()
-        caught_up = await self._catch_up()
-        if fenced.keys:
-            await self._move_keys(shapes["target"].public_key)
-        await self._pass("changes applied")
-        self.moved.files += await self._copy_files()
-        await self._pass("files caught up")
-        comparing_at = time.monotonic()
-        rows = await self._compare(plain=shapes["source"].probe != shapes["target"].probe)
-        self.moved.verifying_s = time.monotonic() - comparing_at
-        self.moved.rows, self.moved.size = rows, copied.size + caught_up.size
+        changed = (await self._fence()).changed
+        plain = shapes["source"].probe != shapes["target"].probe
+        summing = asyncio.create_task(self._ask("source", Compare, Sums, plain=plain))  # nothing changes there any more
+        try:
+            caught_up = await self._catch_up() if changed else Copied(0, 0)
+            if KEY_TABLE in changed:
+                await self._move_keys(shapes["target"].public_key)
+            await self._pass("changes applied")
+            self.moved.files += await self._copy_files()
+            await self._pass("files caught up")
+            comparing_at = time.monotonic()
+            self._compare(await summing, await self._ask("target", Compare, Sums, plain=plain))
+            self.moved.verifying_s = time.monotonic() - comparing_at
+        finally:
+            summing.cancel()
+            await asyncio.gather(summing, return_exceptions=True)
+        self.moved.size = copied.size + caught_up.size
         await self._pass("compared")
-        await self.journal.flip(self.batch, len(self.moving), {"rows": rows})
+        await self.journal.flip(self.batch, len(self.moving), {"rows": self.moved.rows})
         await self.on_step("flipped")
 
     async def _pass(self, step: str) -> None:
@@ -229,8 +237,9 @@ class Passage:
 
     async def _copy_files(self) -> int:
         """Make the target's files the source's; how many came."""
-        there, here = await self._ask_both(ListFiles, Files)
-        missing, gone = sorted(set(there.files) - set(here.files)), sorted(set(here.files) - set(there.files))
+        there = set((await self._ask("source", ListFiles, Files)).files)
+        missing, gone = sorted(there - self._files), sorted(self._files - there)
+        self._files = there
         if gone:
             await self._ask("target", DropFiles, Done, files=gone)
         if not missing:
@@ -239,14 +248,13 @@ class Passage:
         copied = await self._carry_stream(send, self._order(TakeFiles, "target"), limited=not self._fenced_at)
         return copied.rows
 
-    async def _compare(self, *, plain: bool) -> int:
-        """How many rows there are, the same at both sites. Raises Different, naming the tables."""
-        source, target = await self._ask_both(Compare, Sums, plain=plain)
+    def _compare(self, source: Sums, target: Sums) -> None:
+        """Both sites must have the same rows. Raises Different, naming the tables."""
         if source.tables != target.tables:
             names = source.tables.keys() | target.tables.keys()
             wrong = sorted(name for name in names if source.tables.get(name) != target.tables.get(name))
             raise Different(f"batch {self.batch.number}: {', '.join(wrong)} arrived otherwise than it left")
-        return sum(count for count, _ in source.tables.values())
+        self.moved.rows = sum(count for count, _ in source.tables.values())
 
     async def _conclude(self, why: str) -> Literal["flipped", "abandoned"]:
         """What the journal has decided; if nothing yet, that the batch is abandoned. Raises Superseded."""

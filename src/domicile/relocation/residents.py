@@ -127,7 +127,9 @@ async def _forget_changes(session: Session, members: Sequence[MemberId]) -> None
 
 
 async def _members(session: Session, query: str, params: Sequence[object]) -> list[MemberId]:
-    return [MemberId(row.member_id) for row in await session.fetch(query, params)]
+    """What a query finds, as one array: rows of one number each cost the driver more than the server."""
+    found = await session.value(f"WITH found AS ({query}) SELECT array_agg(member_id) FROM found", params)
+    return found or []
 
 
 def _skip(wait: bool) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from functools import cache
 from typing import Any
 
 from sqlalchemy import JSON
@@ -46,7 +47,8 @@ def of_members(owned: OwnedTable, members: Iterable[MemberId], table: str = "t")
 
 async def export_rows(session: Session, ownership: Ownership, members: list[MemberId]) -> AsyncGenerator[bytes]:
     """All rows that these members take along, table by table, and the end."""
-    for owned in carried_tables(ownership):
+    filled = await _filled_tables(session, carried_tables(ownership), members)
+    for owned in filled:
         query = sql.SQL("SELECT {} FROM {} t WHERE {}").format(
             _columns(owned, "t"), table_name(owned), of_members(owned, members)
         )
@@ -149,35 +151,65 @@ async def sum_rows(
     session: Session, ownership: Ownership, members: list[MemberId], *, plain: bool
 ) -> dict[str, tuple[int, str]]:
     """Table -> rows of these members, and the sum of the hashes of their columns in order of name."""
-    found = {}
-    for owned in (ownership[KEY_TABLE], *carried_tables(ownership)):
-        query = sql.SQL("SELECT count(*), coalesce(sum({}), 0)::text FROM {} t WHERE {}").format(
-            _hash(owned, plain), table_name(owned), of_members(owned, members)
-        )
-        row = await session.one(query.as_string())
-        assert row is not None  # an aggregate always has a row
-        found[owned.name] = (int(row[0]), str(row[1]))
-    return found
+    rows = await session.fetch(_sums(ownership, plain), {"members": array(members)})
+    return {row.relation: (int(row.rows), str(row.digest)) for row in rows}
 
 
 async def erase_rows(session: Session, ownership: Ownership, members: list[MemberId], *, keys: bool = True) -> int:
     """Delete every owned row of these members, their data keys (unless `keys` are to stay) first; how many."""
-    erased = 0
-    for owned in (*([ownership[KEY_TABLE]] if keys else []), *reversed(copied_tables(ownership))):
-        query = sql.SQL("DELETE FROM {} t WHERE {}").format(table_name(owned), of_members(owned, members))
-        erased += await session.execute(query.as_string())
-    return erased
+    tables = (*([ownership[KEY_TABLE]] if keys else []), *reversed(copied_tables(ownership)))
+    query = "DELETE FROM {} t WHERE {}"
+    async with session.pipeline():
+        done = [await session.send(_about(query, owned), {"members": array(members)}) for owned in tables]
+    return sum(cursor.rowcount for cursor in done)
 
 
 async def count_rows(session: Session, members: list[MemberId]) -> int:
     """How many rows these members own, in whatever tables the server's catalogue says have owners."""
-    left = 0
-    for table in await session.fetch(_OWNED):
-        query = sql.SQL("SELECT count(*) FROM {} t WHERE t.{} = ANY ({}::bigint[])").format(
-            sql.Identifier(table.schema, table.name), sql.Identifier(table.owner), sql.Literal(array(members))
+    counts = [
+        sql.SQL("(SELECT count(*) FROM {} t WHERE t.{} = ANY (%(members)s::bigint[]))").format(
+            sql.Identifier(table.schema, table.name), sql.Identifier(table.owner)
         )
-        left += int(await session.value(query.as_string()))
-    return left
+        for table in await session.fetch(_OWNED)
+    ]
+    query = sql.SQL("SELECT {}").format(sql.SQL(" + ").join(counts)).as_string()
+    return int(await session.value(query, {"members": array(members)}))
+
+
+@cache
+def unknown_routes(ownership: Ownership) -> str:
+    """The statement that finds to whom the rows of %(members)s refer, and whose home this site does not know."""
+    query = "SELECT {} AS other FROM {} t WHERE {}"
+    columns = [(owned, name) for owned in ownership.owned for name, what in owned.remotes.items() if what == "member"]
+    others = " UNION ".join(_about(query, owned, sql.Identifier("t", name)) for owned, name in columns)
+    return (
+        f"SELECT other FROM ({others or 'SELECT NULL::bigint AS other'}) o WHERE other IS NOT NULL"
+        " AND NOT EXISTS (SELECT FROM route r WHERE r.member_id = o.other)"
+    )
+
+
+async def _filled_tables(session: Session, tables: list[OwnedTable], members: list[MemberId]) -> list[OwnedTable]:
+    """Those tables in which these members have rows at all: a COPY of nothing costs as much as one of a few rows."""
+    query = " UNION ALL ".join(
+        _about("SELECT {} AS relation WHERE EXISTS (SELECT FROM {} t WHERE {})", owned, sql.Literal(owned.name))
+        for owned in tables
+    )
+    filled = {row.relation for row in await session.fetch(query, {"members": array(members)})}
+    return [owned for owned in tables if owned.name in filled]
+
+
+def _about(query: str, owned: OwnedTable, *before: sql.Composable) -> str:
+    """A statement about a table (the next to last place in `query`) and the rows of %(members)s in it (the last)."""
+    mine = sql.SQL("t.{} = ANY (%(members)s::bigint[])").format(sql.Identifier(owned.owner))
+    return sql.SQL(query).format(*before, table_name(owned), mine).as_string()
+
+
+@cache
+def _sums(ownership: Ownership, plain: bool) -> str:
+    """One statement for all tables, the same for any members: the server parses and plans it once a connection."""
+    query = "SELECT {} AS relation, count(*) AS rows, coalesce(sum({}), 0)::text AS digest FROM {} t WHERE {}"
+    tables = (ownership[KEY_TABLE], *carried_tables(ownership))
+    return " UNION ALL ".join(_about(query, o, sql.Literal(o.name), _hash(o, plain)) for o in tables)
 
 
 def _columns(owned: OwnedTable, table: str) -> sql.Composable:

@@ -6,12 +6,13 @@ from domicile.placement.ownership import OwnedTable, Ownership
 from domicile.relocation.messages import Shape
 
 _COLUMNS = """
-SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS filled
-FROM pg_attribute a WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attname
-"""
-_KEYS = """
-SELECT pg_get_constraintdef(oid) AS key FROM pg_constraint
-WHERE conrelid = to_regclass(%s) AND contype IN ('p', 'u', 'c', 'f') ORDER BY 1
+SELECT t.name AS relation, a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+  || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END AS line
+FROM unnest(%(tables)s::text[]) AS t (name) JOIN pg_attribute a ON a.attrelid = to_regclass(t.name)
+WHERE a.attnum > 0 AND NOT a.attisdropped
+UNION ALL SELECT t.name, pg_get_constraintdef(k.oid)
+FROM unnest(%(tables)s::text[]) AS t (name) JOIN pg_constraint k ON k.conrelid = to_regclass(t.name)
+WHERE k.contype IN ('p', 'u', 'c', 'f') ORDER BY 1, 2
 """
 # PostgreSQL hashes alike on servers of one byte order; should two not, rows are compared by their text.
 _PROBE = """
@@ -26,12 +27,9 @@ def table_name(owned: OwnedTable) -> sql.Composable:
 
 async def describe_tables(session: Session, ownership: Ownership) -> dict[str, list[str]]:
     """Table -> its columns (by name, in no order), with their types, and its keys: a line each."""
-    found = {}
-    for owned in ownership.owned:
-        columns = await session.fetch(_COLUMNS, (owned.name,))
-        keys = await session.fetch(_KEYS, (owned.name,))
-        filled = {True: " NOT NULL", False: ""}
-        found[owned.name] = [*(f"{c.name} {c.type}{filled[c.filled]}" for c in columns), *(k.key for k in keys)]
+    found: dict[str, list[str]] = {}
+    for row in await session.fetch(_COLUMNS, {"tables": [owned.name for owned in ownership.owned]}):
+        found.setdefault(row.relation, []).append(row.line)
     return found
 
 
