@@ -33,6 +33,8 @@ log = structlog.get_logger("domicile")
 
 TICK_S = 1.0
 STUCK_AFTER = timedelta(minutes=1)
+ABANDONED = timedelta(seconds=30)
+"""How long a relocation's coordinator must have been silent before the running network finishes its batches itself."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Domicile(Engine):
     media: Media
 
     async def tick(self) -> None:
-        """Recurring work: hear the hub, deliver what waits, finish sign-ups, write down what was counted."""
+        """Recurring work: hear the hub, deliver what waits, finish sign-ups and moves, write down what was counted."""
         for name in self.sites:
             with contextlib.suppress(Unavailable, TimeoutError):
                 await self.router.apply_feed(name)
@@ -70,6 +72,9 @@ class Domicile(Engine):
         await self.meter.tick()
         await self.operator.refresh()
         await self.operator.warn_of_expiry()
+        with contextlib.suppress(Unavailable):
+            await self.router.waits.tell(self.hub)
+            await self.coordinator.resume(ABANDONED, patience_s=TICK_S)
 
     async def keep_ticking(self) -> None:
         """`tick` for ever; a failure is logged and tried again."""

@@ -1,8 +1,10 @@
 """`domicile relocate`: members change their home while the network serves."""
 
+import asyncio
+import signal
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,19 +14,22 @@ from domicile.cli.output import (
     DataOption,
     JsonOption,
     failures,
+    find_member,
     on_network,
     out,
     parse_day,
     print_json,
-    progress_bar,
+    say,
     settings,
 )
+from domicile.cli.relocate_report import moving_bar, show_moved, show_resumed
 from domicile.errors import InvalidInput
 from domicile.ids import MemberId, country_of_site
 from domicile.plan.departures import Departure
-from domicile.relocation.coordinator import SILENCE, Resumed
 from domicile.relocation.lawful import find_barred
 from domicile.relocation.moved import Moved
+from domicile.relocation.pace import Pace
+from domicile.relocation.wishes import Wishes
 from domicile.running import Domicile
 
 
@@ -32,8 +37,15 @@ def relocate_command(
     member: Annotated[list[str] | None, typer.Option("--member", help="A member's id or handle; may repeat.")] = None,
     plan: Annotated[str | None, typer.Option("--plan", metavar="DATE", help="Whoever must move by this day.")] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="SITE", help="The site to which they move.")] = None,
+    at_most: Annotated[float | None, typer.Option(metavar="MB", help="Copy no more megabytes a second.")] = None,
+    keep_p99: Annotated[
+        float | None, typer.Option(metavar="MS", help="Rest while 1 % of members' writes wait longer than that.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Complete or undo what a crash cut short.")] = False,
     silent: Annotated[float, typer.Option(help="With --resume: seconds that a coordinator must be silent.")] = 10.0,
+    pause: Annotated[bool, typer.Option("--pause", help="Relocations at work begin no further batch.")] = False,
+    go_on: Annotated[bool, typer.Option("--continue", help="After --pause.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Relocations at work undo what they can, and end.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would move, and move nobody.")] = False,
     against: Annotated[
         str | None, typer.Option("--against-the-law", metavar="REASON", help="Move although the law forbids it.")
@@ -45,55 +57,108 @@ def relocate_command(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Move members to another site: all their rows, files and keys, nothing left behind. Exit 1 if some stayed."""
+    """Move members to another site: all their rows, files and keys, nothing left behind. Exit 1 if some stayed.
+
+    Ctrl-C undoes what has not flipped and ends; from elsewhere, --pause, --continue and --cancel do.
+    """
     with failures(json):
-        if sum((bool(member), plan is not None, resume)) != 1:
-            raise InvalidInput("say whom to move: --member ID --to SITE, or --plan DATE; or --resume")
+        if sum((bool(member), plan is not None, resume, pause, go_on, cancel)) != 1:
+            raise InvalidInput(
+                "say whom to move: --member ID --to SITE, or --plan DATE; or --resume, --pause, --continue, --cancel"
+            )
+        chosen = settings(data, config)
         if resume:
-            _show_resumed(on_network(settings(data, config), lambda d: d.coordinator.resume(_silence(silent))), json)
+            show_resumed(on_network(chosen, lambda d: d.coordinator.resume(_silence(silent))), json)
+            return
+        if pause or go_on or cancel:
+            on_network(chosen, lambda d: _wish(d.coordinator.wishes, pause=pause, cancel=cancel))
+            _say_wish("pause" if pause else "cancel" if cancel else "continue", json)
             return
         if member and to is None:
             raise InvalidInput("say where to: --to SITE")
-        day = parse_day(plan)
+        day, pace = parse_day(plan), _pace(at_most, keep_p99)
 
         async def work(domicile: Domicile) -> tuple[Moved, list[Departure]]:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, _stop, domicile)
             departures = await find_departures(domicile, member or [], day, to)
-            return await _move_all(domicile, departures, dry_run, against, without_notice), departures
+            moved = Moved(left=await _already_there(domicile, member or [], departures))
+            await _move_all(domicile, departures, moved, pace, dry_run, against, without_notice)
+            return moved, departures
 
-        moved, departures = on_network(settings(data, config), work)
-        _show(moved, departures, dry_run, json)
-        if moved.left:
+        moved, departures = on_network(chosen, work)
+        moves = [{"from": d.source, "to": d.target, "members": len(d.members)} for d in departures]
+        show_moved(moved, moves, dry_run, json)
+        if moved.left or moved.unfinished:
             raise typer.Exit(1)
 
 
 def _silence(seconds: float) -> timedelta:
-    return SILENCE if seconds < 0 else timedelta(seconds=seconds)
+    if seconds < 0:
+        raise InvalidInput("--silent takes seconds, 0 or more")
+    return timedelta(seconds=seconds)
+
+
+def _pace(at_most: float | None, keep_p99: float | None) -> Pace:
+    if any(limit is not None and limit <= 0 for limit in (at_most, keep_p99)):
+        raise InvalidInput("--at-most takes megabytes a second, --keep-p99 milliseconds: both more than 0")
+    return Pace(bytes_a_second=None if at_most is None else at_most * 1e6, p99_ms=keep_p99)
+
+
+def _stop(domicile: Domicile) -> None:
+    """The first Ctrl-C ends it in order; the second one at once, as a crash would."""
+    say("Stopping: what has not flipped is undone …")
+    domicile.coordinator.cancel()
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+
+
+async def _wish(wishes: Wishes, *, pause: bool, cancel: bool) -> None:
+    await (wishes.pause() if pause else wishes.cancel() if cancel else wishes.go_on())
+
+
+def _say_wish(wish: str, json: bool) -> None:
+    said = {
+        "pause": "Relocations begin no further batch until `relocate --continue`.",
+        "continue": "Relocations go on.",
+        "cancel": "Relocations at work undo what has not flipped, and end.",
+    }
+    if json:
+        print_json({"ok": True, "wish": wish})
+    else:
+        out.print(said[wish])
+
+
+async def _already_there(
+    domicile: Domicile, named: Sequence[str], departures: Sequence[Departure]
+) -> dict[MemberId, str]:
+    """Those who were named and need not leave."""
+    leaving = {member for departure in departures for member in departure.members}
+    members = [await find_member(domicile, text) for text in named]
+    return {member: "lives there already" for member in members if member not in leaving}
 
 
 async def _move_all(
-    domicile: Domicile, departures: list[Departure], dry_run: bool, against: str | None, without_notice: str | None
-) -> Moved:
-    total = Moved()
-    with progress_bar() as show:
-        for leaving in departures:
-            barred = await _barred(domicile, leaving) if against is None else {}
-            untold = await _untold(domicile, leaving) if without_notice is None else {}
-            total.left |= untold | barred
-            members = [member for member in leaving.members if member not in total.left]
-            if dry_run:
-                total.members += members
-                continue
-            await domicile.trimming.drop_drafts(leaving.source, members)
-            reason = _reason(leaving, against, without_notice)
-            title = f"{leaving.source} → {leaving.target}"
-
-            def tell(moved: Moved, title: str = title, of: int = len(members)) -> None:
-                show(title, len(moved.members) + len(moved.left), of)
-
-            done = await domicile.coordinator.relocate(members, leaving.source, leaving.target, reason, tell)
-            total.seconds += done.seconds
-            total.add(done)
-    return total
+    domicile: Domicile,
+    departures: list[Departure],
+    total: Moved,
+    pace: Pace,
+    dry_run: bool,
+    against: str | None,
+    without_notice: str | None,
+) -> None:
+    for leaving in departures:
+        barred = await _barred(domicile, leaving) if against is None else {}
+        untold = await _untold(domicile, leaving) if without_notice is None else {}
+        total.left |= untold | barred
+        members = [member for member in leaving.members if member not in total.left]
+        if dry_run:
+            total.members += members
+            continue
+        await domicile.trimming.drop_drafts(leaving.source, members)
+        reason = _reason(leaving, against, without_notice)
+        with moving_bar(f"{leaving.source} → {leaving.target}", len(members)) as tell:
+            done = await domicile.coordinator.relocate(members, leaving.source, leaving.target, reason, tell, pace)
+        total.seconds += done.seconds
+        total.add(done)
 
 
 def _reason(leaving: Departure, against: str | None, without_notice: str | None) -> str:
@@ -117,55 +182,3 @@ async def _barred(domicile: Domicile, leaving: Departure) -> dict[MemberId, str]
     on = domicile.law.on(domicile.clock().date())
     country, operator = country_of_site(leaving.target), domicile.operator.facts
     return await find_barred(domicile.router, leaving.source, leaving.members, country, on, domicile.policy, operator)
-
-
-def _show(moved: Moved, departures: list[Departure], dry_run: bool, json: bool) -> None:
-    if json:
-        print_json(
-            {
-                "dry_run": dry_run,
-                "members": len(moved.members),
-                "rows": moved.rows,
-                "bytes": moved.size,
-                "files": moved.files,
-                "seconds": round(moved.seconds, 3),
-                "longest_wait_ms": round(moved.waited_ms, 1),
-                "moves": [{"from": d.source, "to": d.target, "members": len(d.members)} for d in departures],
-                "left": [{"id": str(member), "why": why} for member, why in moved.left.items()],
-            }
-        )
-        return
-    verb = "would move" if dry_run else "moved"
-    out.print(f"{len(moved.members):,} members {verb}, {moved.rows:,} rows and {moved.files:,} files", highlight=False)
-    if not dry_run and moved.members:
-        rate = moved.rows / moved.seconds if moved.seconds else 0
-        out.print(f"in {moved.seconds:.2f} s ({rate:,.0f} rows a second); nobody waited over {moved.waited_ms:.0f} ms")
-    for why in dict.fromkeys(moved.left.values()):
-        count = sum(1 for reason in moved.left.values() if reason == why)
-        out.print(f"[yellow]{count} stayed[/]: {why}", highlight=False)
-
-
-def _show_resumed(resumed: Sequence[Resumed], json: bool) -> None:
-    closed = all(batch.closed for batch in resumed)
-    if json:
-        shown: list[dict[str, Any]] = [
-            {
-                "batch": str(found.batch.number),
-                "from": found.batch.source,
-                "to": found.batch.target,
-                "members": len(found.batch.members),
-                "was": found.batch.state,
-                "outcome": found.outcome,
-            }
-            for found in resumed
-        ]
-        print_json({"ok": closed, "batches": shown})
-    else:
-        for found in resumed:
-            batch = found.batch
-            out.print(f"batch {batch.number}, {batch.source} → {batch.target}: ", end="", highlight=False)
-            out.print(f"{len(batch.members)} members, {found.outcome}", highlight=False)
-        if not resumed:
-            out.print("Nothing to resume: no batch is open without a coordinator.")
-    if not closed:
-        raise typer.Exit(1)

@@ -8,6 +8,7 @@ then asks the hub and tries once more.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from domicile.ids import MemberId, SiteName
 from domicile.placement.directory import Directory, FeedEntry, Home
 from domicile.placement.sealing import DataKey
 from domicile.placement.sites import Site
+from domicile.placement.waits import Waits
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -126,6 +128,7 @@ class Router:
         self.directory = directory
         self.clock = clock
         self.forget: Forget = _forget_nothing
+        self.waits = Waits()
         self._hints: dict[MemberId, Home] = {}
 
     async def home_of(self, member: MemberId, *, ask_hub: bool = False) -> Home:
@@ -172,7 +175,11 @@ class Router:
         async def attempt(home: Home) -> T:
             return await self.transact_at(home.site, member, fn, epoch=home.epoch)
 
-        return await self._at_home(member, attempt)
+        began = time.monotonic()
+        try:
+            return await self._at_home(member, attempt)
+        finally:
+            self.waits.note(began)
 
     async def transact_at(
         self, name: SiteName, member: MemberId, fn: Callable[[SiteWriter], Awaitable[T]], *, epoch: int = 1

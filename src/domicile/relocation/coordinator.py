@@ -63,9 +63,9 @@ class Coordinator:
         """Move members from one site to another. Those who cannot move now are in `left`, with the reason."""
         began = time.monotonic()
         async with self.wishes.run() as self.running:
-            departure = Departure(
-                self.journal, source, target, reason, pace or Pace(), self.running, self._passage, progress
-            )
+            pace = pace or Pace()
+            pace.measure = pace.measure or self.journal.longest_wait_ms
+            departure = Departure(self.journal, source, target, reason, pace, self.running, self._passage, progress)
             moved = await departure.move(members, min(self.at_once, MOST_AT_ONCE))
         moved.seconds = time.monotonic() - began
         if moved.rows:
@@ -74,7 +74,12 @@ class Coordinator:
                 await self.journal.record_rate(source, target, *sizes)
         return moved
 
-    async def resume(self, silent_for: timedelta = SILENCE) -> list[Resumed]:
+    def cancel(self) -> None:
+        """Undo what has not flipped of the relocation at work here, and end it."""
+        if self.running is not None:
+            self.running.cancel()
+
+    async def resume(self, silent_for: timedelta = SILENCE, patience_s: float | None = None) -> list[Resumed]:
         """Complete or undo every batch whose coordinator is silent; what became of each. Others are left to theirs."""
         found = []
         for number in await self.journal.unfinished():
@@ -83,7 +88,9 @@ class Coordinator:
             except Superseded:
                 continue
             try:
-                found.append(Resumed(batch, await self._passage(batch).finish()))
+                passage = self._passage(batch)
+                passage.patience_s = self.patience_s if patience_s is None else patience_s
+                found.append(Resumed(batch, await passage.finish()))
             except DomicileError as error:
                 found.append(Resumed(batch, error.detail))
         return found

@@ -39,7 +39,7 @@ class Departure:
 
     async def move(self, members: Sequence[MemberId], at_once: int) -> Moved:
         """Move them all, so many batches at once."""
-        self._waiting.extend(members)
+        self._waiting.extend(dict.fromkeys(members))
         for _ in range(ROUNDS):
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(at_once):

@@ -18,6 +18,7 @@ from domicile.ids import MemberId, SiteName, next_snowflake
 from domicile.lifecycle import Lifecycle
 from domicile.placement.routing import Clock
 from domicile.placement.sites import new_token
+from domicile.placement.waits import longest_wait_ms
 from domicile.relocation.chain import add_entry, is_intact, lock_head, read_entries
 
 BATCH = Lifecycle(
@@ -210,6 +211,10 @@ class Journal:
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
             (source, target, self.clock(), members, rows, size, seconds),
         )
+
+    async def longest_wait_ms(self) -> float | None:
+        """How long members' writes wait at present, as the network's processes tell the hub."""
+        return await longest_wait_ms(self.hub)
 
     async def entries(self, number: int | None = None) -> list[Row]:
         return await read_entries(self.hub, number)
