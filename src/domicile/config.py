@@ -17,6 +17,8 @@ from domicile.errors import Misconfigured
 from domicile.ids import SiteName, parse_site_name
 
 PREFIX = "DOMICILE_"
+LONGEST_COPY = 30  # days; the law of each is asked before a copy is made
+MOST_POSTS_COPIED = 200
 
 
 class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,6 +126,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     post_characters: int = 500
 
 
+class CopiesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What sites may keep of each other's members where the law lets them.
+
+    `days`: how long at most (0: nothing is kept); `posts`: how many of each member's newest.
+    """
+
+    days: int = 7
+    posts: int = 20
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of one running Domicile."""
 
@@ -134,6 +146,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     embedded: Embedded = Embedded()
     operator: OperatorConfig = OperatorConfig()
     limits: Limits = Limits()
+    copies: CopiesConfig = CopiesConfig()
     host: str = "127.0.0.1"
     port: int = 8400
     public_url: str | None = None
@@ -254,6 +267,10 @@ def _checked(config: Config, file: Path | None) -> Config:
         raise Misconfigured(f"{where}: [sms] url is not an address that begins with https://")
     if config.notice_days < 0:
         raise Misconfigured(f"{where}: notice_days is a number of days, and not {config.notice_days}")
+    if not 0 <= config.copies.days <= LONGEST_COPY or not 0 <= config.copies.posts <= MOST_POSTS_COPIED:
+        raise Misconfigured(
+            f"{where}: copies.days is between 0 and {LONGEST_COPY}, copies.posts between 0 and {MOST_POSTS_COPIED}"
+        )
     if not 0 < config.port < 65536:
         raise Misconfigured(f"{where}: port {config.port} is not between 1 and 65535")
     return config

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from domicile.border.copies import Copies
 from domicile.border.crossing import Door
 from domicile.border.delivery import Deliverer
 from domicile.engine import Engine
@@ -43,6 +44,7 @@ class Domicile(Engine):
 
     door: Door
     deliverer: Deliverer
+    copies: Copies
     members: Members
     verifications: Verifications
     declarations: Declarations
@@ -60,13 +62,15 @@ class Domicile(Engine):
     media: Media
 
     async def tick(self) -> None:
-        """Recurring work: hear the hub, deliver what waits, finish sign-ups and moves, write down what was counted."""
+        """Recurring work: hear the hub, deliver, finish sign-ups and moves, see to copies, write what was counted."""
         for name in self.sites:
             with contextlib.suppress(Unavailable, TimeoutError):
                 await self.router.apply_feed(name)
                 await self.deliverer.deliver_due(name)
                 await self.members.repair_sign_ups(name, STUCK_AFTER)
                 await self.verifications.prune(name)
+            with contextlib.suppress(Unavailable):  # also while the hub does not answer: a licence ends all the same
+                await self.copies.tick(name)
         with contextlib.suppress(Unavailable):
             await self.door.write_tally()
         await self.meter.tick()

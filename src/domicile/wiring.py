@@ -9,8 +9,14 @@ from typing import Any
 import msgspec
 import structlog
 
+from domicile.border.copies import Copies
+from domicile.border.copying import check_declared
 from domicile.border.crossing import Door
 from domicile.border.delivery import Deliverer
+from domicile.border.desks import Desks
+from domicile.border.recalling import Recalling
+from domicile.border.register import CopyRegister
+from domicile.border.terms import Terms
 from domicile.config import Config
 from domicile.engine import Engine, open_engine
 from domicile.ids import SiteName
@@ -21,6 +27,7 @@ from domicile.network.confirmation import Confirmation, Post
 from domicile.network.declaration import Declarations
 from domicile.network.follows import Follows
 from domicile.network.forgetting import forget_members
+from domicile.network.keeping import WANTED, list_copied, list_recollections
 from domicile.network.media import FILE, Media
 from domicile.network.members import Members
 from domicile.network.notices import Notices
@@ -73,7 +80,7 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
     config, clock, router, exchange = engine.config, engine.clock, engine.router, engine.exchange
     law, policy = engine.law, engine.policy
     router.forget = forget_members
-    door = Door(router, exchange, law, policy, engine.operator, clock)
+    door = Door(router, exchange, Desks(engine.sites, law, policy, engine.operator, clock))
     deliverer = Deliverer(router, door, exchange)
     standing = Standing(law, policy, engine.operator, clock, config.url)
     members = _open_members(engine, standing, verifiers)
@@ -83,11 +90,13 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
     reactions = Reactions(router, deliverer, posts)
     for part in (posts, follows, reactions):
         part.serve()
-    _open_sites(engine.sites, door, deliverer)
+    copies = _open_copies(config, door)
+    _open_sites(engine.sites, door, deliverer, copies)
     return Domicile(
         **{field.name: getattr(engine, field.name) for field in fields(engine)},
         door=door,
         deliverer=deliverer,
+        copies=copies,
         members=members,
         verifications=members.verifications,
         declarations=Declarations(router, law, policy, engine.operator),
@@ -106,13 +115,23 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
     )
 
 
-def _open_sites(sites: Iterable[SiteName], door: Door, deliverer: Deliverer) -> None:
+def _open_copies(config: Config, door: Door) -> Copies:
+    """What sites may keep of each other's members."""
+    copied = list_copied(config.copies.posts)
+    check_declared(metadata.tables["kept_copy"].columns.body, copied)
+    terms = Terms(door.desks, copied, config.copies.days)
+    recollections = list_recollections(config.copies.posts)
+    return Copies(door, CopyRegister(door, terms), Recalling(door, terms), recollections, WANTED)
+
+
+def _open_sites(sites: Iterable[SiteName], door: Door, deliverer: Deliverer, copies: Copies) -> None:
     """From here on the sites of this process answer each other."""
     for view in (*VIEWS, FILE):
         door.open_view(view)
     for name in sites:
         door.open_site(name)
         deliverer.open_site(name)
+        copies.open_site(name)
 
 
 def _open_confirmation(config: Config, router: Router, members: Members, access: Access) -> Confirmation:

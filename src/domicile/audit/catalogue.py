@@ -53,6 +53,12 @@ ORDER BY 1, 2
 
 _ROLES = "SELECT rolname, rolsuper OR rolbypassrls OR rolcreaterole AS mighty FROM pg_roles WHERE rolname = ANY (%s)"
 
+_RECALLS = r"""
+SELECT p.proname AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = 'domicile' AND p.proname LIKE 'recall\_%'
+  AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid AND t.tgenabled IN ('O', 'A'))
+"""
+
 _SETTINGS = """
 SELECT split_part(entry, '=', 1) AS name, split_part(entry, '=', 2) AS value
 FROM pg_db_role_setting, unnest(setconfig) AS entry
@@ -161,6 +167,8 @@ async def _server(session: Session) -> AsyncIterator[tuple[Kind, str]]:
     for row in await session.fetch(_ROLES, ([APP_ROLE, IMPORT_ROLE, AUDIT_ROLE],)):
         if row.mighty:
             yield "privilege", f"role {row.rolname} is a superuser, or may make roles or pass row security"
+    for row in await session.fetch(_RECALLS):
+        yield "fence", f"no trigger runs {row.name}: what changes there does not recall the copies that others hold"
     for row in await session.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", ([*LOG_SETTINGS],)):
         if row.setting != LOG_SETTINGS[row.name]:
             yield "log", f"{row.name} is {row.setting}, not {LOG_SETTINGS[row.name]}: the log may hold members' data"

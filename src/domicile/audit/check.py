@@ -15,7 +15,7 @@ from types import ModuleType
 from sqlalchemy import MetaData, Table
 
 from domicile.errors import InvalidInput
-from domicile.placement.ownership import Problem, find_problems, kind_of
+from domicile.placement.ownership import Problem, categories_of, find_problems, kind_of
 from domicile.placement.tables import add_engine_tables
 
 ENGINE_TABLES = frozenset(add_engine_tables(MetaData()).tables)
@@ -131,8 +131,8 @@ def _taken_names(metadata: MetaData) -> Iterator[Problem]:
 def _describe(table: Table) -> CheckedTable:
     owner = next((column.name for column in table.columns if column.info.get("domicile.home")), None)
     personal = [
-        PersonalColumn(column.name, column.info["domicile.personal"], bool(column.info.get("domicile.sealed")))
+        PersonalColumn(column.name, category, bool(column.info.get("domicile.sealed")))
         for column in table.columns
-        if column.info.get("domicile.personal")
+        for category in categories_of(column)
     ]
     return CheckedTable(table.fullname, kind_of(table), owner, personal, table.info.get("domicile.stays"))

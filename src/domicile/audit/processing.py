@@ -115,7 +115,7 @@ async def write_record(
         made_up = {(r.kind, r.importer) for r in await list_safeguards(door.router.sites[name].app) if r.made_up}
         transfers |= dict.fromkeys(_transfers(desk, _importers(desk, door), hub, made_up))
     return ProcessingRecord(
-        on=door.clock().date(),
+        on=door.desks.clock().date(),
         controller=controller,
         activities=tuple(_activity(one, inventory, [*desks.values()]) for one in declared),
         transfers=tuple(transfers),
@@ -125,7 +125,7 @@ async def write_record(
 
 async def _desk(door: Door, name: SiteName) -> Desk:
     async with door.router.read_at(name, {}) as (reader, _):
-        return await door.desk_at(reader)
+        return await door.desks.at(reader)
 
 
 def _importers(desk: Desk, door: Door) -> list[Country]:

@@ -18,6 +18,7 @@ Kind = Literal[
     "no_file",
     "stray_file",
     "law",
+    "copy",
     "unreachable",
 ]
 """What kind of thing is wrong.
@@ -25,7 +26,7 @@ Kind = Literal[
 stranger     a row whose owner is no resident of this site
 moved        a live row of a member who has moved away
 directory    site and hub disagree about a member's home or epoch
-fence        a foreign key or trigger that should refuse such rows is missing, changed or switched off
+fence        a foreign key or trigger that should refuse such rows or recall copies is missing, changed or switched off
 undeclared   a table that nobody declared
 privilege    a role may do more than its work needs
 log          the server would write members' data into its own log (rule 10)
@@ -34,6 +35,7 @@ leftover     what a relocation that is closed has left lying about
 no_file      a row names a file that is not in the site's store
 stray_file   a file that no row names, a draft left over, or a file of somebody who does not live here
 law          the law of that day does not let these members live there
+copy         a copy is kept past its licence, or its home has not registered it
 unreachable  the site or the hub does not answer, so nothing is known
 """
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from domicile.audit.agreement import Agreement
 from domicile.audit.catalogue import FoundTable, read_catalogue
+from domicile.audit.copies import find_lawless_copies
 from domicile.audit.files import FileAudit
 from domicile.audit.leftovers import find_leftovers
 from domicile.audit.report import AuditReport, Violation
@@ -19,7 +20,7 @@ from domicile.placement.sites import Site
 
 
 async def audit(sites: Mapping[SiteName, Site], hub: Database, on: datetime) -> AuditReport:
-    """Check every row and file of every site, its fence and its roles, and that sites and hub agree, as of `on`.
+    """Check every row, copy and file of every site, its fence and its roles, and that sites and hub agree, as of `on`.
 
     A site that does not answer is a violation: nothing is known about it. The others are still checked.
     """
@@ -33,10 +34,12 @@ async def audit(sites: Mapping[SiteName, Site], hub: Database, on: datetime) -> 
         answering[name] = found
         report.rows_checked += found.rows
         report.violations += found.wrong
+    there = {name: sites[name] for name in answering}
     try:
-        await _compare(report, {name: sites[name] for name in answering}, answering, hub, on)
+        await _compare(report, there, answering, hub, on)
     except Unavailable:
         report.violations.append(_silent("hub"))
+    report.violations += await find_lawless_copies(there, len(there) == len(sites), on)
     return report
 
 

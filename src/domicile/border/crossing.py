@@ -2,35 +2,33 @@
 
 The reader's site asks, the home site decides. A request names no reader unless visibility needs it. Every answer lists
 members who are no longer at home there; the asker then asks the hub and tries once more. A site that does not answer
-is reported as missing, never as empty.
+is reported as missing, never as empty; what the reader's site may keep of its members as copies is shown meanwhile.
 """
 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from domicile.border.desks import Desks
 from domicile.border.licence import Desk, Licence, View, mask
-from domicile.border.operator import OperatorNow
 from domicile.border.persons import FACTS, OWNERS, find_persons, read_person
-from domicile.border.safeguards import STAMP, in_force, list_safeguards
 from domicile.database import Row
-from domicile.errors import Unavailable
+from domicile.errors import NotResident, Unavailable
 from domicile.ids import Country, MemberId, SiteName, country_of_site
-from domicile.law.compiled import Law
-from domicile.law.facts import Act, Count, Person
-from domicile.law.policy import Policy
+from domicile.law.facts import Act, Person
 from domicile.placement.directory import Home
-from domicile.placement.routing import Clock, Router, SiteReader, Snapshot, asked_for
+from domicile.placement.routing import Router, SiteReader, Snapshot, asked_for
 from domicile.transport.exchange import Exchange, decode, encode
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 R = TypeVar("R", bound=msgspec.Struct)
+A = TypeVar("A", bound=msgspec.Struct)
 
 PATIENCE_S = 3.0
 
@@ -71,22 +69,29 @@ class Seen(Generic[R]):
         return not self.missing
 
 
+Recollect = Callable[[SiteName, SiteName, View[Any, Any], Any, Collection[MemberId]], Awaitable[list[Any]]]
+"""What `at` keeps as copies of what `site` was asked and does not answer: (at, site, view, question, members)."""
+
+
+async def _recollect_nothing(
+    at: SiteName, site: SiteName, view: View[Any, Any], question: Any, members: Collection[MemberId]
+) -> list[Any]:
+    """For an app that lets nothing be copied."""
+    return []
+
+
 class Door:
     """The border of every site this process serves. `views` are what can be asked for, by name."""
 
-    def __init__(
-        self, router: Router, exchange: Exchange, law: Law, policy: Policy, operator: OperatorNow, clock: Clock
-    ) -> None:
+    def __init__(self, router: Router, exchange: Exchange, desks: Desks) -> None:
         self.router = router
         self.exchange = exchange
-        self.law = law
-        self.policy = policy
-        self.operator = operator
-        self.clock = clock
+        self.desks = desks
+        self.recollect: Recollect = _recollect_nothing
         self.tally: Counter[tuple[SiteName, date, Country, Licence]] = Counter()
         self.isolated = frozenset(name for name, site in router.sites.items() if site.isolated)
         self._views: dict[str, View[Any, Any]] = {}
-        self._desks: dict[SiteName, tuple[object, Desk]] = {}
+        self.silent: set[tuple[SiteName, SiteName]] = set()
 
     def open_view(self, view: View[Any, Any]) -> None:
         """Let something be asked for across borders."""
@@ -99,6 +104,31 @@ class Door:
             return encode(await self._serve(site, decode(body, Ask)))
 
         self.exchange.serve(site, "door", serve)
+
+    def silent_to(self, at: SiteName) -> list[SiteName]:
+        """The sites that did not answer this one when it last asked.
+
+        While there are any, every page read at `at` says so, whoever is on it: else it would tell whose home does not
+        answer (rule 13).
+        """
+        return sorted(site for asker, site in self.silent if asker == at)
+
+    async def ask(self, at: SiteName, site: SiteName, channel: str, message: msgspec.Struct, answer: type[A]) -> A:
+        """Ask another site, and remember whether it answers. Raises Unavailable, also when patience ends."""
+        with self._listening(at, site):
+            async with asyncio.timeout(PATIENCE_S):
+                return await self.exchange.ask(site, channel, message, answer)
+
+    @contextlib.contextmanager
+    def _listening(self, at: SiteName, site: SiteName) -> Iterator[None]:
+        try:
+            yield
+        except NotResident:
+            raise
+        except (Unavailable, TimeoutError) as error:
+            self.silent.add((at, site))
+            raise Unavailable(f"{site} does not answer") from error
+        self.silent.discard((at, site))
 
     async def look(
         self,
@@ -113,7 +143,7 @@ class Door:
         A question that differs from site to site is a function of the members who are asked for there.
         """
         seen: Seen[R] = Seen()
-        gone = await self._look_once(at, view, question, _by_site(members), act, seen)
+        gone = await self._look_once(at, view, question, by_site(members), act, seen)
         if gone:
             try:
                 homes = await self.router.learn_routes(at, gone)
@@ -121,7 +151,7 @@ class Door:
                 seen.missing.add(at)  # where they went, only the hub knows
                 return seen
             seen.unknown |= gone - homes.keys()
-            still = await self._look_once(at, view, question, _by_site(homes), act, seen)
+            still = await self._look_once(at, view, question, by_site(homes), act, seen)
             seen.missing |= {homes[member].site for member in still}
         return seen
 
@@ -136,21 +166,23 @@ class Door:
         at: SiteName,
         view: View[Q, R],
         question: Q | Callable[[Collection[MemberId]], Q],
-        by_site: Mapping[SiteName, Mapping[MemberId, int]],
+        asked_at: Mapping[SiteName, Mapping[MemberId, int]],
         act: Act,
         seen: Seen[R],
     ) -> set[MemberId]:
         """Ask every site at the same time; add to `seen`; return who was not at home where they were looked for."""
-        sites = list(by_site)
-        questions = [question(by_site[site]) if callable(question) else question for site in sites]
+        sites = list(asked_at)
+        questions = [question(asked_at[site]) if callable(question) else question for site in sites]
         asked = (
-            self._ask_one(at, site, view, asked, by_site[site], act)
+            self._ask_one(at, site, view, asked, asked_at[site], act)
             for site, asked in zip(sites, questions, strict=True)
         )
         gone: set[MemberId] = set()
-        for site, answer in zip(sites, await asyncio.gather(*asked), strict=True):
+        for site, put, answer in zip(sites, questions, await asyncio.gather(*asked), strict=True):
             if answer is None:
                 seen.missing.add(site)
+                with contextlib.suppress(Unavailable):
+                    seen.items += await self.recollect(at, site, view, put, asked_at[site])
                 continue
             items, elsewhere, refused = answer
             seen.items += items
@@ -165,14 +197,15 @@ class Door:
         if self.apart(at, site):
             return [], [], 0
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                if site == at:
-                    return await self._look_at_home(site, view, question, members)
-                message = Ask(view.name, act, at, list(members), list(members.values()), msgspec.Raw(encode(question)))
-                answer = await self.exchange.ask(site, "door", message, Answer)
-                return [decode(bytes(item), view.item) for item in answer.items], answer.gone, answer.refused
-        except (Unavailable, TimeoutError):
+            if site == at:
+                with self._listening(at, site):
+                    async with asyncio.timeout(PATIENCE_S):
+                        return await self._look_at_home(site, view, question, members)
+            message = Ask(view.name, act, at, list(members), list(members.values()), msgspec.Raw(encode(question)))
+            answer = await self.ask(at, site, "door", message, Answer)
+        except Unavailable:
             return None
+        return [decode(bytes(item), view.item) for item in answer.items], answer.gone, answer.refused
 
     def apart(self, one: SiteName, other: SiteName) -> bool:
         """Whether nothing passes between two sites because one of them is isolated."""
@@ -199,7 +232,7 @@ class Door:
         if read:
             persons = {view.subject(item)[0]: read_person(row) for item, row in read}
             items = await self._finish(site, view, members, [item for item, _ in read])
-            self._license(await self._desk(site, read[0][1].papers), view, ask, items, persons, answer)
+            self._license(await self.desks.today(site, read[0][1].papers), view, ask, items, persons, answer)
         return answer
 
     def _license(
@@ -210,11 +243,15 @@ class Door:
         for item in items:
             owner, audience = view.subject(item)
             licence = desk.license(persons[owner], importer, ask.act, view.sections, audience)
-            self.tally[desk.site, desk.on, importer, licence] += 1
+            self.count(desk.site, importer, licence)
             if licence.ids:
-                answer.items.append(msgspec.Raw(encode(mask(item, licence, view.sections))))
+                answer.items.append(msgspec.Raw(encode(mask(item, licence.sections, view.sections))))
             else:
                 answer.refused += 1
+
+    def count(self, site: SiteName, importer: Country, licence: Licence) -> None:
+        """Count what a site decided for one item."""
+        self.tally[site, self.desks.clock().date(), importer, licence] += 1
 
     async def _finish(
         self, site: SiteName, view: View[Any, R], members: Mapping[MemberId, int], items: list[R]
@@ -224,33 +261,6 @@ class Door:
             return items
         async with self.router.read_at(site, members) as (reader, gone):
             return await view.finish(reader, [item for item in items if view.subject(item)[0] not in gone])
-
-    async def desk_at(self, reader: SiteReader) -> Desk:
-        """The desk of the reader's site, as it stands in the database now."""
-        return await self._desk(reader.site.name, await reader.value(f"SELECT {STAMP}"))
-
-    async def _desk(self, site: SiteName, papers: object) -> Desk:
-        """The desk in memory if no paper and no count has changed since; else a new one."""
-        today, counts = self.clock().date(), self.operator.facts.counts
-        known = self._desks.get(site)
-        if known is not None and known[0] == (papers, counts) and known[1].on == today:
-            return known[1]
-        country = country_of_site(site)
-        operator = msgspec.structs.replace(
-            self.operator.stated,
-            safeguards=in_force(await list_safeguards(self.router.sites[site].app), today),
-            counts=counts | {Count("persons_since_january", country, await self._persons_at(site))},
-        )
-        desk = Desk(site, country, today, self.law.on(today), operator, self.policy)
-        self._desks[site] = ((papers, counts), desk)
-        return desk
-
-    async def _persons_at(self, site: SiteName) -> int:
-        """How many persons' data may have left since 1 January: at most everybody here, by the planner's estimate."""
-        rows = await self.router.sites[site].app.run(
-            "SELECT greatest(reltuples, 0)::bigint AS n FROM pg_class WHERE oid = 'resident'::regclass"
-        )
-        return int(rows[0].n)
 
     async def write_tally(self) -> None:
         """Add the counts of what was decided to the sites' tables: no member, no content, only rules and numbers."""
@@ -274,7 +284,7 @@ class Door:
 
         async def decide(home: SiteReader) -> set[SiteName]:
             person = (await find_persons(home, [reader]))[reader]
-            desk = await self.desk_at(home)
+            desk = await self.desks.at(home)
             return {
                 site
                 for site in sites
@@ -287,7 +297,7 @@ class Door:
         """May this member's opaque id be kept at a site in `importer`? (A follow, a favourite, a reply.)"""
         if importer == country_of_site(reader.site.name):
             return True
-        licence = (await self.desk_at(reader)).license(person, importer, Act.COPY, {}, "none")
+        licence = (await self.desks.at(reader)).license(person, importer, Act.COPY, {}, "none")
         return licence.ids
 
 
@@ -298,8 +308,9 @@ def _read_items(site: SiteName, view: View[Any, R], snapshot: Snapshot) -> list[
     return [pair for pair in read if view.subject(pair[0])[0] not in snapshot.gone] if snapshot.gone else read
 
 
-def _by_site(members: Mapping[MemberId, Home]) -> dict[SiteName, dict[MemberId, int]]:
-    by_site: dict[SiteName, dict[MemberId, int]] = {}
+def by_site(members: Mapping[MemberId, Home]) -> dict[SiteName, dict[MemberId, int]]:
+    """Members with their epochs, by home."""
+    found: dict[SiteName, dict[MemberId, int]] = {}
     for member, home in members.items():
-        by_site.setdefault(home.site, {})[member] = home.epoch
-    return by_site
+        found.setdefault(home.site, {})[member] = home.epoch
+    return found

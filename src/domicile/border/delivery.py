@@ -113,11 +113,11 @@ class Deliverer:
         except NotFound:
             receipt = Receipt("refused")  # an erased recipient: nobody will ever take it
         except (Unavailable, TimeoutError):
-            await self._postpone(row, _wait(row.attempts))
+            await self._postpone(row, wait_after(row.attempts))
             return
         except DomicileError as error:
             log.warning("a parcel failed", kind=row.kind, detail=error.detail)
-            await self._postpone(row, _wait(row.attempts + 6))
+            await self._postpone(row, wait_after(row.attempts + 6))
             return
         if receipt is None:
             await self._postpone(row, REFUSED_WAIT)
@@ -183,5 +183,6 @@ class Deliverer:
         return Receipt("applied", answer)
 
 
-def _wait(attempts: int) -> timedelta:
-    return min(timedelta(seconds=2**attempts), LONGEST_WAIT)
+def wait_after(attempts: int) -> timedelta:
+    """How long to wait before what has failed so often is tried again."""
+    return min(timedelta(seconds=2 ** min(attempts, 16)), LONGEST_WAIT)

@@ -60,7 +60,7 @@ async def explain_member(door: Door, member: MemberId, on: date | None = None) -
 
     async def read(reader: SiteReader) -> tuple[Person, SiteName, Desk]:
         person = (await find_persons(reader, [member]))[member]
-        today = await door.desk_at(reader)
+        today = await door.desks.at(reader)
         return person, reader.site.name, today if on in (None, today.on) else await _desk_on(door, reader, today, on)
 
     person, site, desk = await door.router.read(member, read)
@@ -94,4 +94,4 @@ async def _desk_on(door: Door, reader: SiteReader, today: Desk, on: date | None)
     day = on or today.on
     papers = in_force(await reader.fetch(ON_FILE), day)
     operator = msgspec.structs.replace(today.operator, safeguards=papers)
-    return Desk(today.site, today.exporter, day, door.law.on(day), operator, today.policy)
+    return Desk(today.site, today.exporter, day, door.desks.law.on(day), operator, today.policy)

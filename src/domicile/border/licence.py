@@ -5,7 +5,7 @@ its sections holds. The licence is made section by section; a section that may n
 is serialised.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, TypeVar
@@ -120,7 +120,7 @@ def effective(category: str, audience: Audience) -> str:
     return category
 
 
-def mask(item: Any, licence: Licence, sections: Mapping[str, tuple[str, ...]]) -> Any:
+def mask(item: Any, allowed: Collection[str], sections: Mapping[str, tuple[str, ...]]) -> Any:
     """The item without the sections that may not cross."""
-    refused = {name: None for name in sections if name not in licence.sections and getattr(item, name) is not None}
+    refused = {name: None for name in sections if name not in allowed and getattr(item, name) is not None}
     return msgspec.structs.replace(item, **refused) if refused else item

@@ -17,14 +17,14 @@ OWNERS = """LEFT JOIN LATERAL (SELECT
   (SELECT array_agg(DISTINCT c.kind) FROM consent c
      WHERE c.member_id = v.{owner} AND c.withdrawn_at IS NULL) AS consents) facts ON true"""
 
-_PERSONS = f"""
+PERSONS = f"""
 SELECT v.member_id {FACTS} FROM unnest(%(members)s::bigint[]) AS v (member_id) {OWNERS.format(owner="member_id")}
 """
 
 
 async def find_persons(reader: SiteReader, members: Iterable[MemberId]) -> dict[MemberId, Person]:
     """The legal facts of members at home here."""
-    rows = await reader.fetch(_PERSONS, {"members": array(set(members))})
+    rows = await reader.fetch(PERSONS, {"members": array(set(members))})
     return {MemberId(row.member_id): read_person(row) for row in rows}
 
 

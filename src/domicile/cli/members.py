@@ -19,11 +19,12 @@ from domicile.cli.output import (
     print_table,
     settings,
 )
+from domicile.cli.whereabouts import places_json, print_copies
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, country_of_site, parse_member_id
 from domicile.network.declaration import Proposal, ProposalState
 from domicile.network.forms import SignUp
-from domicile.placement.whereabouts import Whereabouts, find_whereabouts
+from domicile.placement.whereabouts import find_whereabouts
 from domicile.relocation.erasure import Receipt
 from domicile.running import Domicile
 
@@ -211,13 +212,13 @@ def _print_proposals(found: list[dict[str, Any]]) -> None:
 def where(
     member: MemberArgument, data: DataOption = None, config: ConfigOption = None, json: JsonOption = False
 ) -> None:
-    """Where a member's data is: rows by table at home, and the opaque ids that other members' homes hold."""
+    """Where a member's data is: rows at home, each copy abroad with its licence, opaque ids that others' homes hold."""
     with failures(json):
 
         async def work(domicile: Domicile) -> dict[str, Any]:
             found = await find_member(domicile, member)
             places = await find_whereabouts(domicile.router, domicile.ownership, found)
-            return await _whereabouts(domicile, found) | _places(places)
+            return await _whereabouts(domicile, found) | places_json(places, domicile.clock())
 
         answer = on_network(settings(data, config), work)
         if json:
@@ -225,6 +226,7 @@ def where(
             return
         _show(answer, json)
         print_table("Rows at home", ["table", "rows"], [[name, count] for name, count in answer["rows"].items()])
+        print_copies(answer["copies"])
         elsewhere: list[list[object]] = [[e["site"], e["table"], e["rows"]] for e in answer["mentions"]]
         print_table("Rows of others that hold this member's opaque id", ["site", "table", "rows"], elsewhere)
 
@@ -239,13 +241,14 @@ def check_member(
         async def work(domicile: Domicile) -> dict[str, Any]:
             found = await find_member(domicile, member)
             places = await find_whereabouts(domicile.router, domicile.ownership, found)
-            return {"ok": not places.astray, **await _whereabouts(domicile, found), **_places(places)}
+            ok = not places.astray and not places.silent
+            return {"ok": ok, **await _whereabouts(domicile, found), **places_json(places, domicile.clock())}
 
         answer = on_network(settings(data, config), work)
         if json:
             print_json(answer)
         else:
-            _show({name: answer[name] for name in ("ok", "id", "home", "country", "astray")}, json)
+            _show({name: answer[name] for name in ("ok", "id", "home", "country", "silent", "astray")}, json)
         if not answer["ok"]:
             raise typer.Exit(1)
 
@@ -329,20 +332,10 @@ async def _whereabouts(domicile: Domicile, member: MemberId) -> dict[str, Any]:
     return {"id": str(member), "home": home.site, "country": country_of_site(home.site), "epoch": home.epoch}
 
 
-def _places(places: Whereabouts) -> dict[str, Any]:
-    return {
-        "rows": places.rows,
-        "files": places.files,
-        "copies": [],
-        "mentions": [{"site": site, "table": table, "rows": count} for site, table, count in places.mentions],
-        "astray": [{"site": site, "table": table, "rows": count} for site, table, count in places.astray],
-    }
-
-
 def _show(answer: dict[str, Any], json: bool) -> None:
     if json:
         print_json(answer)
         return
     for name, value in answer.items():
-        if not isinstance(value, dict | list) or name == "astray":
+        if not isinstance(value, dict | list) or name in ("silent", "astray"):
             out.print(f"{name:8} {value}", highlight=False)

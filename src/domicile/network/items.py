@@ -12,7 +12,6 @@ from domicile.ids import MemberId, PostId, Snowflake
 from domicile.law.facts import Audience
 from domicile.network.schema import DIRECT, PRIVATE
 
-PROFILE = ("user.account.username", "user.name", "user.content.public", "user.content.self_image")
 CONTENT = ("user.content",)
 
 

@@ -33,6 +33,12 @@ class ByIds(msgspec.Struct, array_like=True):
     reader: MemberId = MemberId(0)
 
 
+class NewestPublic(msgspec.Struct, array_like=True):
+    """The newest so many posts for everybody of each of the members asked for."""
+
+    limit: int
+
+
 class Everybodys(msgspec.Struct, array_like=True):
     """Newest public posts of a whole site, or those with a tag. `signed_in`: unpublished members' posts count too."""
 

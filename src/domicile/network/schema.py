@@ -30,12 +30,18 @@ from sqlalchemy.dialects.postgresql import JSONB
 from domicile.network.legal_tables import add_legal_tables
 from domicile.placement.marks import PairSide, stored
 from domicile.placement.ownership import VAULT, harmless, network, personal, stays
+from domicile.placement.recalls import recalls
 from domicile.placement.tables import add_engine_tables, moment, number, other_member, owner
 
-metadata = add_engine_tables(MetaData())
+PROFILE = ("user.account.username", "user.name", "user.content.public", "user.content.self_image")
+"""What a profile holds. Copies hold no more: public posts are of a category that it has too."""
+
+metadata = add_engine_tables(MetaData(), copied=PROFILE)
 
 PUBLIC, UNLISTED, PRIVATE, DIRECT = range(4)
 VISIBILITIES = ("public", "unlisted", "private", "direct")
+POSTS = "posts"
+"""The view whose items other sites may keep as copies, see `views`; each is known by its post's number."""
 
 
 def _flag(name: str, default: bool = False) -> Column[bool]:
@@ -72,6 +78,7 @@ account = Table(
     Column("role", String(8), nullable=False, server_default="member"),
     moment("created_at"),
     Index("account_handle", func.lower(text("handle"))),
+    info=recalls(new=False),
     comment="the profile. Whether it is public follows from the member's publication consent",
 )
 
@@ -127,6 +134,7 @@ post = Table(
     _count("favourites"),
     Index("post_public", "post_id", postgresql_where=text("visibility = 0 AND boost_post IS NULL")),
     Index("post_idempotency", "author_id", "idempotency", postgresql_where=text("idempotency IS NOT NULL")),
+    info=recalls(POSTS, "post_id", but=("author_id", "post_id", "replies", "boosts", "favourites"), new=False),
     comment="a post, with its author. The words of direct ones are in vault.direct_text",
 )
 
@@ -156,6 +164,7 @@ post_mention = Table(
     number("version"),
     Column("handle", String(30), nullable=False, info=personal("user.account.username", about="other")),
     _of_post(),
+    info=recalls(POSTS, "post_id"),
     comment="whom the author names, in the author's own words",
 )
 
@@ -167,6 +176,7 @@ post_tag = Table(
     Column("tag", String(100), primary_key=True, info=personal("user.content")),
     _of_post(),
     Index("post_tag_newest", "tag", "post_id"),
+    info=recalls(POSTS, "post_id"),
 )
 
 media = Table(
@@ -184,6 +194,7 @@ media = Table(
     _words("description", "user.content"),
     moment("created_at"),
     Index("media_post", "member_id", "post_id"),
+    info=recalls(POSTS, "post_id"),
     comment="pictures on posts; the files lie in the site's store under the member's id, named by digest",
 )
 
@@ -196,6 +207,7 @@ follow = Table(
     number("version"),
     _flag("boosts", True),
     _flag("notify"),
+    Index("follow_target", "target"),
     comment="truth of a follow, with the follower; state: requested, accepted",
 )
 

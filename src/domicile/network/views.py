@@ -13,7 +13,6 @@ from domicile.ids import Country, MemberId, PostId, Snowflake
 from domicile.law.facts import Audience
 from domicile.network.items import (
     CONTENT,
-    PROFILE,
     PROFILE_COLUMNS,
     Body,
     DirectWords,
@@ -32,12 +31,13 @@ from domicile.network.questions import (
     ByIds,
     Everybodys,
     Newest,
+    NewestPublic,
     ProfilesAsked,
     RelationsAsked,
     RepliesAsked,
     SearchAsked,
 )
-from domicile.network.schema import DIRECT, PRIVATE
+from domicile.network.schema import DIRECT, POSTS, PRIVATE, PROFILE
 from domicile.placement.routing import AT_HOME, Asked, SiteReader
 
 _POST_COLUMNS = f"""
@@ -61,6 +61,13 @@ CROSS JOIN LATERAL (SELECT q.author_id, q.post_id, q.visibility, q.boost_author,
         AND (q.post_id, q.author_id) < (%(b0)s, %(b1)s) AND (q.post_id, q.author_id) > (%(a0)s, %(a1)s)
         ORDER BY q.post_id {{order}} LIMIT %(limit)s) n
 ORDER BY n.post_id {{order}}, n.author_id {{order}} LIMIT %(limit)s
+"""
+
+_NEWEST_PUBLIC = f"""
+SELECT {_POST_COLUMNS} FROM {AT_HOME}
+CROSS JOIN LATERAL (SELECT q.author_id, q.post_id FROM post q WHERE q.author_id = asked.member_id
+  AND q.visibility < {PRIVATE} ORDER BY q.post_id DESC LIMIT %(limit)s) n
+JOIN post p ON p.author_id = n.author_id AND p.post_id = n.post_id {_PEOPLE}
 """
 
 _PUBLIC = f"""
@@ -164,6 +171,10 @@ def _by_ids(asked: ByIds, residents: Asked) -> Query:
     keys = asked.posts + asked.closed
     named = [False] * len(asked.posts) + [True] * len(asked.closed)
     return _BY_IDS, _keys(keys) | {"named": named, "reader": asked.reader}
+
+
+def _newest_public(asked: NewestPublic, residents: Asked) -> Query:
+    return _NEWEST_PUBLIC, residents | {"limit": asked.limit}
 
 
 def _everybodys(asked: Everybodys, residents: Asked) -> Query:
@@ -292,7 +303,7 @@ _PROFILE_SECTIONS = {"profile": PROFILE}
 
 NEWEST = View("newest", Newest, PostKey, _newest, _read_key, lambda key: (key.author, "none"), {})
 BY_IDS = View(
-    "posts",
+    POSTS,
     ByIds,
     PostItem,
     _by_ids,
@@ -302,6 +313,10 @@ BY_IDS = View(
     unfinished=_is_sealed,
     finish=_open_direct,
 )
+NEWEST_PUBLIC = View(
+    POSTS, NewestPublic, PostItem, _newest_public, _read_post, _post_subject, _POST_SECTIONS, unfinished=_is_sealed
+)
+"""The posts that other sites may keep as copies; nobody asks for it through the door."""
 EVERYBODYS = View("public", Everybodys, PostItem, _everybodys, _read_post, _post_subject, _POST_SECTIONS)
 AUTHORS = View("author", Authors, PostItem, _authors, _read_post, _post_subject, _POST_SECTIONS)
 PROFILES = View(

@@ -1,8 +1,8 @@
 """The SQL that makes PostgreSQL itself refuse a row away from its owner's home (rule 1).
 
-`site_ddl` turns a declaration into one script: tables, fence, vault functions, privileges. The fence is a row trigger
-on every owned table. A foreign key alone stops neither an insert in flight nor any UPDATE or DELETE while a member
-leaves; `FOR SHARE` on the resident does, because whoever moves a member locks that row first.
+`site_ddl` turns a declaration into one script: tables, fence, recalls, vault functions, privileges. The fence is a row
+trigger on every owned table. A foreign key alone stops neither an insert in flight nor any UPDATE or DELETE while a
+member leaves; `FOR SHARE` on the resident does, because whoever moves a member locks that row first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,8 +11,9 @@ from sqlalchemy import BigInteger, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable
 
-from domicile.placement.marks import audited_columns, column_marks
+from domicile.placement.marks import audited_columns, column_marks, readable_columns
 from domicile.placement.ownership import ROOT, VAULT, OwnedTable, Ownership
+from domicile.placement.recalls import recall_ddl
 
 OWNER_ROLE = "domicile_owner"
 APP_ROLE = "domicile_app"
@@ -99,6 +100,7 @@ def site_ddl(ownership: Ownership) -> str:
             *_create_tables(ownership),
             *_marks(ownership),
             *(_fence(owned) for owned in ownership.owned),
+            *(script for owned in ownership.owned for script in _recall(owned)),
             *(_vault_functions(owned) for owned in ownership.owned if owned.table.schema == VAULT),
             _analyze_function(ownership),
             *_privileges(ownership),
@@ -165,6 +167,11 @@ def _fence(owned: OwnedTable) -> str:
     )
 
 
+def _recall(owned: OwnedTable) -> Iterator[str]:
+    function, owner = _function_name(owned), _quote(owned.owner)
+    return recall_ddl(owned.table, _quoted(owned.table), owner, function, IMPORT_ROLE)
+
+
 def _vault_functions(owned: OwnedTable) -> str:
     types = {column.name: column.type.compile(_DIALECT) for column in owned.table.columns}
     rest = [name for name in owned.columns if name not in owned.key] or [owned.owner]
@@ -205,4 +212,6 @@ def _privileges(ownership: Ownership) -> Iterator[str]:
         columns = ", ".join(map(_quote, audited_columns(owned.table)))
         yield f"GRANT SELECT ({columns}) ON {_quoted(owned.table)} TO {AUDIT_ROLE};\n"
     for table in (ownership.metadata.tables[ROOT], *ownership.network, *ownership.site):
-        yield f"GRANT SELECT ON {_quoted(table)} TO {AUDIT_ROLE};\n"
+        some = readable_columns(table)
+        columns = "" if len(some) == len(table.columns) else f" ({', '.join(map(_quote, some))})"
+        yield f"GRANT SELECT{columns} ON {_quoted(table)} TO {AUDIT_ROLE};\n"

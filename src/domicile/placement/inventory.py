@@ -4,6 +4,7 @@ A site writes down a column on the day on which a version that declares it first
 version starts that does not declare it any more. Rows are about columns, never about anybody.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -115,7 +116,7 @@ def take_inventory(ownership: Ownership) -> Inventory:
 
 def compare_inventories(old: Inventory, new: Inventory) -> InventoryChange:
     """What a change of the declared tables changes in what is collected."""
-    before, after = ({column.name: column for column in inventory.columns} for inventory in (old, new))
+    before, after = _by_place(old), _by_place(new)
     return InventoryChange(
         new_categories=tuple(sorted(new.categories - old.categories)),
         gone_categories=tuple(sorted(old.categories - new.categories)),
@@ -123,6 +124,16 @@ def compare_inventories(old: Inventory, new: Inventory) -> InventoryChange:
         gone_columns=tuple(column for name, column in before.items() if name not in after),
         changed=tuple((before[name], column) for name, column in after.items() if before.get(name, column) != column),
     )
+
+
+def _by_place(inventory: Inventory) -> dict[tuple[str, int], CollectedColumn]:
+    """The columns by name; one of several categories stands there once for each, in their order."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for column in inventory.columns:
+        found[column.name, seen[column.name]] = column
+        seen[column.name] += 1
+    return found
 
 
 async def is_recorded(database: Database) -> bool:

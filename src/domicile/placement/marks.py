@@ -80,6 +80,15 @@ def audited_columns(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.columns if column.name in compared or column.info.keys() & marks)
 
 
+def readable_columns(table: Table) -> tuple[str, ...]:
+    """What the auditor may read of a table that nobody owns: all but personal data beyond pseudonyms."""
+    return tuple(
+        column.name
+        for column in table.columns
+        if all(c.startswith("user.unique_id") for c in column.info.get("domicile.personal", ()))
+    )
+
+
 def _parents_of_halves(table: Table) -> Iterator[str]:
     """The columns by which halves point to rows of this table: where such a row is gone, no half is missed."""
     for other in table.metadata.tables.values():

@@ -35,6 +35,7 @@ from sqlalchemy import (
 
 from domicile.errors import Misconfigured
 from domicile.placement.marks import Info, PairSide, find_pair_problems
+from domicile.placement.recalls import find_missing_columns
 
 Kind = Literal["owned", "network", "site"]
 ROOT = "resident"
@@ -55,9 +56,9 @@ def remote(what: str, *, pair: PairSide | None = None, **more: Any) -> Info:
     return {"domicile.remote": what, **({"domicile.pair": pair} if pair else {}), **more}
 
 
-def personal(category: str, *, sealed: bool = False, about: Literal["owner", "other"] = "owner") -> Info:
-    """Personal data of this fideslang category; sealed under the owner's data key if asked (schema `vault`)."""
-    return {"domicile.personal": category, "domicile.sealed": sealed, "domicile.about": about}
+def personal(*categories: str, sealed: bool = False, about: Literal["owner", "other"] = "owner") -> Info:
+    """Personal data of these fideslang categories; sealed under the owner's data key if asked (schema `vault`)."""
+    return {"domicile.personal": categories, "domicile.sealed": sealed, "domicile.about": about}
 
 
 def harmless(why: str) -> Info:
@@ -136,10 +137,10 @@ class Ownership:
         return next(owned for owned in self.owned if owned.name == name)
 
     def personal_columns(self) -> Iterator[tuple[Table, Column[Any], str]]:
-        """Every personal column with its category: the inventory of what is collected."""
+        """Every personal column with each of its categories: the inventory of what is collected."""
         for table in self.metadata.sorted_tables:
             for column in table.columns:
-                if category := column.info.get("domicile.personal"):
+                for category in categories_of(column):
                     yield table, column, category
 
 
@@ -167,6 +168,12 @@ def find_problems(metadata: MetaData) -> list[Problem]:
     return sorted(problems, key=str)
 
 
+def categories_of(column: Column[Any]) -> tuple[str, ...]:
+    """The categories of personal data in a column."""
+    found: tuple[str, ...] = column.info.get("domicile.personal", ())
+    return found
+
+
 def kind_of(table: Table) -> Kind:
     kind: Kind = table.info.get("domicile.kind", "owned")
     return kind
@@ -177,7 +184,7 @@ def _home_columns(table: Table) -> list[Column[Any]]:
 
 
 def _sealed(table: Table) -> dict[str, str]:
-    return {c.name: c.info["domicile.personal"] for c in table.columns if c.info.get("domicile.sealed")}
+    return {c.name: categories_of(c)[0] for c in table.columns if c.info.get("domicile.sealed")}
 
 
 def _copy_order(metadata: MetaData) -> list[Table]:
@@ -248,6 +255,8 @@ def _check_owned(table: Table, homes: list[Column[Any]]) -> Iterator[Problem]:
                 table.fullname, None, f"unique index {index.name} does not begin with the owner, {owner.name}"
             )
     yield from _check_foreign_keys(table, owner)
+    for missing in find_missing_columns(table):
+        yield Problem(table.fullname, missing, "named in recalls(), and no column of this table")
     for column in table.columns:
         if _is_local_sequence(column):
             yield Problem(
@@ -298,24 +307,24 @@ def _check_unowned(table: Table, kind: Kind) -> Iterator[Problem]:
             text = f"a {kind} table points to {target}, whose rows live with a member and move; use remote()"
             yield Problem(table.fullname, key.parent.name, text)
     for column in table.columns:
-        category = column.info.get("domicile.personal")
-        if category and kind == "network":
+        personal_data = categories_of(column)
+        if personal_data and kind == "network":
             yield Problem(table.fullname, column.name, "personal data in a network table, whose rows are about nobody")
-        elif category and not table.info.get("domicile.retention"):
+        elif personal_data and not table.info.get("domicile.retention"):
             yield Problem(
                 table.fullname, column.name, "personal data where nobody owns the row; local() needs retention"
             )
 
 
 def _check_column(table: Table, column: Column[Any]) -> Iterator[Problem]:
-    category = column.info.get("domicile.personal")
-    if category and category not in categories():
-        yield Problem(table.fullname, column.name, f"{category!r} is no fideslang category; {_nearest(category)}")
+    for category in categories_of(column):
+        if category not in categories():
+            yield Problem(table.fullname, column.name, f"{category!r} is no fideslang category; {_nearest(category)}")
     if column.info.get("domicile.sealed") and table.schema != VAULT:
         yield Problem(table.fullname, column.name, f'sealed columns live in schema="{VAULT}"')
     if column.info.get("domicile.sealed") and not isinstance(column.type, LargeBinary):
         yield Problem(table.fullname, column.name, "a sealed value is bytes; make it LargeBinary")
-    marked = category or column.info.keys() & {"domicile.home", "domicile.remote", "domicile.harmless"}
+    marked = categories_of(column) or column.info.keys() & {"domicile.home", "domicile.remote", "domicile.harmless"}
     if not marked and (guess := _looks_personal(column.name)):
         yield Problem(table.fullname, column.name, f"looks personal ({guess}?); say personal(...) or harmless(why)")
 

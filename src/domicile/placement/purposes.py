@@ -39,6 +39,11 @@ ENGINE_ACTIVITIES = (
         "to tell another member's home what concerns that member: a follow, a reply, a message",
         ("outbox",),
     ),
+    ProcessingActivity(
+        "Copies",
+        "to show what members of another site published while that site does not answer, and to recall it",
+        ("copy_register", "kept_copy"),
+    ),
     ProcessingActivity("Relocation", "to move a member's home to another site", ("changed", "relocation")),
     ProcessingActivity("Erasure", "to erase a member everywhere, and to have it heard at every site", ("erasure",)),
     ProcessingActivity(

@@ -341,9 +341,13 @@ def asked_for(members: Mapping[MemberId, int]) -> Asked:
 
 
 async def _apply(session: Session, entry: FeedEntry) -> None:
-    """Entries carry the epoch and apply only if it is higher, so that order and repetition do not matter."""
+    """Entries carry the epoch and apply only if it is higher, so that order and repetition do not matter.
+
+    Copies of an erased member go in the same transaction.
+    """
     if entry.home is None:
         await session.execute("DELETE FROM route WHERE member_id = %s", (entry.member,))
+        await session.execute("DELETE FROM kept_copy WHERE member_id = %s", (entry.member,))
         return
     await session.execute(
         f"INSERT INTO route (member_id, site, epoch) VALUES (%s, %s, %s) {_IF_NEWER}",

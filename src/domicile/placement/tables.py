@@ -3,6 +3,8 @@
 `add_engine_tables(metadata)` is called once by whoever hands a MetaData to Domicile.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -20,10 +22,12 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    text,
 )
 
 from domicile.placement.marks import Info, PairSide, audited
 from domicile.placement.ownership import VAULT, harmless, home, local, personal, remote, resident_table
+from domicile.placement.recalls import recalls
 
 STATES = ("pending", "home", "leaving", "arriving", "moved")
 
@@ -52,14 +56,17 @@ def moment(name: str, *, null: bool = False, info: Info | None = None) -> Column
     return Column(name, DateTime(timezone=True), nullable=null, info=info)
 
 
-def add_engine_tables(metadata: MetaData) -> MetaData:
-    """`resident` and what placement and border keep beside it."""
+def add_engine_tables(metadata: MetaData, copied: Sequence[str] = ()) -> MetaData:
+    """`resident` and what placement and border keep beside it.
+
+    `copied`: the categories of personal data in what the app lets other sites keep as copies.
+    """
     if "name_claim" in metadata.tables:
         return metadata
     resident = resident_table(metadata)
     resident.append_constraint(CheckConstraint(resident.c.state.in_(STATES), name="resident_state"))
     _owned(metadata)
-    _kept_by_the_site(metadata)
+    _kept_by_the_site(metadata, copied)
     return metadata
 
 
@@ -90,6 +97,7 @@ def _owned(metadata: MetaData) -> None:
         Column("basis", String(16), primary_key=True, info=audited()),
         Column("assumed", Boolean, nullable=False, info=audited()),
         moment("declared_at"),
+        info=recalls(),
         comment="which countries' laws claim this member, as declared or assumed",
     )
     Table(
@@ -102,6 +110,7 @@ def _owned(metadata: MetaData) -> None:
         Column("rules", ARRAY(Text), nullable=False),
         moment("given_at"),
         moment("withdrawn_at", null=True, info=audited()),
+        info=recalls(),
         comment="consents in the form the law pack asks for; withdrawn ones stay as proof",
     )
     Table(
@@ -117,9 +126,37 @@ def _owned(metadata: MetaData) -> None:
         Index("outbox_due", "not_before"),
         comment="halves of pairs on their way to the other member's home",
     )
+    _copies(metadata)
 
 
-def _kept_by_the_site(metadata: MetaData) -> None:
+def _copies(metadata: MetaData) -> None:
+    Table(
+        "copy_register",
+        metadata,
+        owner(),
+        Column("holder", String(8), primary_key=True, info=audited()),
+        Column("view", String(32), primary_key=True, info=audited()),
+        Column("number", BigInteger, primary_key=True, autoincrement=False, info=audited()),
+        Column("version", BigInteger, nullable=False, info=audited()),
+        Column("sections", Text, nullable=False, info=audited()),
+        Column("rules", Text, nullable=False, info=audited()),
+        Column("law", String(40), nullable=False),
+        Column("shows_home", Boolean, nullable=False),
+        moment("given_at"),
+        moment("until", info=audited()),
+        Column("state", String(9), nullable=False, server_default="held", info=audited()),
+        Column("reason", String(8), info=audited()),
+        moment("asked_at", null=True, info=audited()),
+        Column("attempts", Integer, nullable=False, server_default="0", info=audited()),
+        moment("not_before", null=True),
+        Index("copy_register_recall", "not_before", postgresql_where=text("state = 'recalling'")),
+        Index("copy_register_law", "law", "member_id", postgresql_where=text("state = 'held'")),
+        Index("copy_register_until", "until"),
+        comment="the copies of this member's data that other sites hold, each with its licence, and its recall if any",
+    )
+
+
+def _kept_by_the_site(metadata: MetaData, copied: Sequence[str]) -> None:
     Table(
         "route",
         metadata,
@@ -134,6 +171,21 @@ def _kept_by_the_site(metadata: MetaData) -> None:
         Column("epoch", Integer, nullable=False),
         info=local(retention="while a member of this site refers to that member"),
         comment="read copy of the hub's directory for the members this site serves",
+    )
+    Table(
+        "kept_copy",
+        metadata,
+        Column("member_id", BigInteger, primary_key=True, autoincrement=False, info=_PSEUDONYM),
+        Column("view", String(32), primary_key=True),
+        number("number", key=True),
+        number("version"),
+        moment("until"),
+        moment("received_at"),
+        Column("recalled", Boolean, nullable=False, server_default="false"),
+        Column("body", LargeBinary, info=personal(*copied, about="other") if copied else {}),
+        Index("kept_copy_until", "until"),
+        info=local(retention="until its licence ends, or its home recalls it"),
+        comment="copies of members of other sites, by a licence of their homes; of a recalled one only the version stays",
     )
     Table(
         "feed_position",

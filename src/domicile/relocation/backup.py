@@ -115,8 +115,9 @@ class Backups:
             return await seal_stream(source, out, self.site.key)
 
     async def _dump(self) -> AsyncIterator[bytes]:
-        """pg_dump's custom format, as it comes: never on a disk in clear."""
-        process = await self._run("pg_dump", "--format=custom", stdin=asyncio.subprocess.DEVNULL)
+        """pg_dump's custom format, as it comes: never on a disk in clear. Copies of other sites' members stay out."""
+        options = ("--format=custom", "--exclude-table-data=public.kept_copy")
+        process = await self._run("pg_dump", *options, stdin=asyncio.subprocess.DEVNULL)
         assert process.stdout is not None
         while piece := await process.stdout.read(_PIECE):
             yield piece

@@ -161,7 +161,10 @@ def endpoint(
                 raise
             left = state.limits.spend("requests", request, token if grant else None)
             arguments = await declared.arguments(request, domicile)
-            reply = await handler(Call(domicile, request, grant, state.limits), *arguments)
+            call = Call(domicile, request, grant, state.limits)
+            reply = await handler(call, *arguments)
+            if method == "GET" and domicile.door.silent and domicile.door.silent_to(await call.site()):
+                reply.complete = False  # whoever it is about, see `silent_to`
             return _response(reply, left)
 
         answer.__doc__ = handler.__doc__

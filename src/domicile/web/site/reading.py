@@ -69,7 +69,7 @@ async def show_profile(request: AnyRequest, name: FromPath[str]) -> Response[str
     item = await page.domicile.profiles.show(member, at=page.at, signed_in=page.member is not None)
     posts = await page.domicile.timelines.author(member, Authors(page.bounds()), reader=page.member)
     relation = await _relation(page, member)
-    return _incomplete(page.render("profile.html", item=item, posts=posts, relation=relation), posts.complete)
+    return _incomplete(page, page.render("profile.html", item=item, posts=posts, relation=relation), posts.complete)
 
 
 @post("/{name:str}", include_in_schema=False)
@@ -98,7 +98,7 @@ async def show_thread(request: AnyRequest, name: FromPath[str], post: FromPath[s
     own = await page.domicile.profiles.own(page.member) if page.member else None
     unmet = await page.domicile.verifications.unmet(page.member) if page.member else []
     response = page.render("thread.html", item=item, thread=thread, own=own, unmet=unmet)
-    return _incomplete(response, thread.complete)
+    return _incomplete(page, response, thread.complete)
 
 
 async def _member_named(page: Page, name: str) -> MemberId:
@@ -120,16 +120,16 @@ async def _home(page: Page, typed: Typed, status: int = 200) -> Response[str]:
     unmet = await page.domicile.verifications.unmet(page.require_member())
     notice = await page.domicile.notices.current(page.require_member())
     response = page.render("home.html", status, posts=posts, own=own, typed=typed, unmet=unmet, notice=notice)
-    return _incomplete(response, posts.complete)
+    return _incomplete(page, response, posts.complete)
 
 
 def _timeline(page: Page, posts: Posts, title: str) -> Response[str]:
-    return _incomplete(page.render("timeline.html", posts=posts, title=title), posts.complete)
+    return _incomplete(page, page.render("timeline.html", posts=posts, title=title), posts.complete)
 
 
-def _incomplete(response: Response[str], complete: bool) -> Response[str]:
-    """Say in a header too that a site did not answer (rule 12)."""
-    if not complete:
+def _incomplete(page: Page, response: Response[str], complete: bool) -> Response[str]:
+    """Say in a header too that a site did not answer (rule 12), whoever's page it is (see `Door.silent_to`)."""
+    if not complete or page.domicile.door.silent_to(page.at):
         response.headers["X-Domicile-Incomplete"] = "1"
     return response
 

@@ -55,6 +55,29 @@ CREATE TABLE outbox (
 	FOREIGN KEY(member_id) REFERENCES resident (member_id)
 );
 CREATE INDEX outbox_due ON outbox (not_before);
+CREATE TABLE copy_register (
+	member_id BIGINT NOT NULL, 
+	holder VARCHAR(8) NOT NULL, 
+	view VARCHAR(32) NOT NULL, 
+	number BIGINT NOT NULL, 
+	version BIGINT NOT NULL, 
+	sections TEXT NOT NULL, 
+	rules TEXT NOT NULL, 
+	law VARCHAR(40) NOT NULL, 
+	shows_home BOOLEAN NOT NULL, 
+	given_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state VARCHAR(9) DEFAULT 'held' NOT NULL, 
+	reason VARCHAR(8), 
+	asked_at TIMESTAMP WITH TIME ZONE, 
+	attempts INTEGER DEFAULT '0' NOT NULL, 
+	not_before TIMESTAMP WITH TIME ZONE, 
+	PRIMARY KEY (member_id, holder, view, number), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE INDEX copy_register_law ON copy_register (law, member_id) WHERE state = 'held';
+CREATE INDEX copy_register_recall ON copy_register (not_before) WHERE state = 'recalling';
+CREATE INDEX copy_register_until ON copy_register (until);
 CREATE TABLE account (
 	member_id BIGINT NOT NULL, 
 	handle VARCHAR(30) NOT NULL, 
@@ -203,6 +226,7 @@ CREATE TABLE follow (
 	PRIMARY KEY (member_id, target), 
 	FOREIGN KEY(member_id) REFERENCES resident (member_id)
 );
+CREATE INDEX follow_target ON follow (target);
 CREATE TABLE follower (
 	member_id BIGINT NOT NULL, 
 	follower BIGINT NOT NULL, 
@@ -352,6 +376,18 @@ CREATE TABLE route (
 	epoch INTEGER NOT NULL, 
 	PRIMARY KEY (member_id)
 );
+CREATE TABLE kept_copy (
+	member_id BIGINT NOT NULL, 
+	view VARCHAR(32) NOT NULL, 
+	number BIGINT NOT NULL, 
+	version BIGINT NOT NULL, 
+	until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	recalled BOOLEAN DEFAULT 'false' NOT NULL, 
+	body BYTEA, 
+	PRIMARY KEY (member_id, view, number)
+);
+CREATE INDEX kept_copy_until ON kept_copy (until);
 CREATE TABLE feed_position (
 	feed VARCHAR(16) NOT NULL, 
 	entry BIGINT NOT NULL, 
@@ -451,6 +487,8 @@ COMMENT ON TABLE consent IS 'domicile:owned consents in the form the law pack as
 COMMENT ON COLUMN consent.member_id IS 'domicile:home';
 COMMENT ON TABLE outbox IS 'domicile:owned halves of pairs on their way to the other member''s home';
 COMMENT ON COLUMN outbox.member_id IS 'domicile:home';
+COMMENT ON TABLE copy_register IS 'domicile:owned the copies of this member''s data that other sites hold, each with its licence, and its recall if any';
+COMMENT ON COLUMN copy_register.member_id IS 'domicile:home';
 COMMENT ON TABLE account IS 'domicile:owned the profile. Whether it is public follows from the member''s publication consent';
 COMMENT ON COLUMN account.member_id IS 'domicile:home';
 COMMENT ON COLUMN account.avatar IS 'domicile:stored';
@@ -514,6 +552,7 @@ COMMENT ON COLUMN reply_stub.reply_author IS 'domicile:pair {"pair":"reply","sid
 COMMENT ON TABLE app IS 'domicile:network app registrations: about nobody, the same at every site';
 COMMENT ON TABLE resident IS 'domicile:site';
 COMMENT ON TABLE route IS 'domicile:site read copy of the hub''s directory for the members this site serves';
+COMMENT ON TABLE kept_copy IS 'domicile:site copies of members of other sites, by a licence of their homes; of a recalled one only the version stays';
 COMMENT ON TABLE feed_position IS 'domicile:site';
 COMMENT ON TABLE safeguard IS 'domicile:site standard contracts, notices, certifications and assessments that the border''s gates ask for';
 COMMENT ON TABLE incident_entry IS 'domicile:site what was said of incidents at this site: counts, categories, clocks; of no single person';
@@ -695,6 +734,40 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON outbox FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_outbox();
+
+CREATE FUNCTION domicile.fence_copy_register() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+DECLARE tracked boolean;
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'copy_register', ARRAY[OLD.holder::text, OLD.view::text, OLD.number::text]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'copy_register', ARRAY[NEW.holder::text, NEW.view::text, NEW.number::text]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'copy_register', ARRAY[OLD.holder::text, OLD.view::text, OLD.number::text]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON copy_register FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_copy_register();
 
 CREATE FUNCTION domicile.fence_account() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1512,6 +1585,110 @@ END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON reply_stub FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_reply_stub();
 
+CREATE FUNCTION domicile.recall_claim() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = OLD.member_id AND state = 'held';
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = NEW.member_id AND state = 'held';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER recall AFTER INSERT OR UPDATE OR DELETE ON claim FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.recall_claim();
+
+CREATE FUNCTION domicile.recall_consent() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = OLD.member_id AND state = 'held';
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = NEW.member_id AND state = 'held';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER recall AFTER INSERT OR UPDATE OR DELETE ON consent FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.recall_consent();
+
+CREATE FUNCTION domicile.recall_account() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = OLD.member_id AND state = 'held';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER recall AFTER UPDATE OR DELETE ON account FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.recall_account();
+
+CREATE FUNCTION domicile.recall_post() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = OLD.author_id AND state = 'held' AND view = 'posts' AND number = OLD.post_id;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER recall AFTER UPDATE OF visibility, content, source, spoiler, sensitive, language, reply_author, reply_post, boost_author, boost_post, client, idempotency, edited_at OR DELETE ON post FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.recall_post();
+
+CREATE FUNCTION domicile.recall_media() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = OLD.member_id AND state = 'held' AND view = 'posts' AND number = OLD.post_id;
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = NEW.member_id AND state = 'held' AND view = 'posts' AND number = NEW.post_id;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER recall AFTER INSERT OR UPDATE OR DELETE ON media FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.recall_media();
+
+CREATE FUNCTION domicile.recall_post_mention() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = OLD.author_id AND state = 'held' AND view = 'posts' AND number = OLD.post_id;
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = NEW.author_id AND state = 'held' AND view = 'posts' AND number = NEW.post_id;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER recall AFTER INSERT OR UPDATE OR DELETE ON post_mention FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.recall_post_mention();
+
+CREATE FUNCTION domicile.recall_post_tag() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = OLD.author_id AND state = 'held' AND view = 'posts' AND number = OLD.post_id;
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = NEW.author_id AND state = 'held' AND view = 'posts' AND number = NEW.post_id;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER recall AFTER INSERT OR UPDATE OR DELETE ON post_tag FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.recall_post_tag();
+
 CREATE FUNCTION vault.read_data_key(owners bigint[]) RETURNS SETOF vault.data_key
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT * FROM vault.data_key WHERE member_id = ANY (owners) $$;
@@ -1559,7 +1736,7 @@ CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challeng
 CREATE FUNCTION vault.read_some_challenge_contact(owners bigint[], keys bigint[]) RETURNS SETOF vault.challenge_contact
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.challenge_contact t ON t.member_id = a.o AND t.challenge_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, notice, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, feed_position, safeguard, incident_entry, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting; END $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, copy_register, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, notice, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, kept_copy, feed_position, safeguard, incident_entry, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -1572,6 +1749,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON name_claim TO domicile_app, domicile_imp
 GRANT SELECT, INSERT, UPDATE, DELETE ON claim TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON consent TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON copy_register TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON account TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tally TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vault.credential TO domicile_import;
@@ -1598,6 +1776,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON reaction_stub TO domicile_app, domicile_
 GRANT SELECT, INSERT, UPDATE, DELETE ON reply_stub TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON route TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON kept_copy TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON feed_position TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON safeguard TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON incident_entry TO domicile_app, domicile_import;
@@ -1614,6 +1793,7 @@ GRANT SELECT (member_id) ON name_claim TO domicile_audit;
 GRANT SELECT (member_id, jurisdiction, basis, assumed) ON claim TO domicile_audit;
 GRANT SELECT (member_id, kind, withdrawn_at) ON consent TO domicile_audit;
 GRANT SELECT (member_id, sequence, recipient, kind) ON outbox TO domicile_audit;
+GRANT SELECT (member_id, holder, view, number, version, sections, rules, until, state, reason, asked_at, attempts) ON copy_register TO domicile_audit;
 GRANT SELECT (member_id, avatar, header) ON account TO domicile_audit;
 GRANT SELECT (member_id) ON tally TO domicile_audit;
 GRANT SELECT (member_id) ON vault.credential TO domicile_audit;
@@ -1641,6 +1821,7 @@ GRANT SELECT (author_id, post_id, reply_author, reply_post, version, removed) ON
 GRANT SELECT ON resident TO domicile_audit;
 GRANT SELECT ON app TO domicile_audit;
 GRANT SELECT ON route TO domicile_audit;
+GRANT SELECT (member_id, view, number, version, until, received_at, recalled) ON kept_copy TO domicile_audit;
 GRANT SELECT ON feed_position TO domicile_audit;
 GRANT SELECT ON safeguard TO domicile_audit;
 GRANT SELECT ON incident_entry TO domicile_audit;
