@@ -185,7 +185,7 @@ def _kept_by_the_site(metadata: MetaData, copied: Sequence[str]) -> None:
         Column("body", LargeBinary, info=personal(*copied, about="other") if copied else {}),
         Index("kept_copy_until", "until"),
         info=local(retention="until its licence ends, or its home recalls it"),
-        comment="copies of members of other sites, by a licence of their homes; of a recalled one only the version stays",
+        comment="copies of members elsewhere, by a licence of their homes; of a recalled one only the version stays",
     )
     Table(
         "feed_position",

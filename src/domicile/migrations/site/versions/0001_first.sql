@@ -552,7 +552,7 @@ COMMENT ON COLUMN reply_stub.reply_author IS 'domicile:pair {"pair":"reply","sid
 COMMENT ON TABLE app IS 'domicile:network app registrations: about nobody, the same at every site';
 COMMENT ON TABLE resident IS 'domicile:site';
 COMMENT ON TABLE route IS 'domicile:site read copy of the hub''s directory for the members this site serves';
-COMMENT ON TABLE kept_copy IS 'domicile:site copies of members of other sites, by a licence of their homes; of a recalled one only the version stays';
+COMMENT ON TABLE kept_copy IS 'domicile:site copies of members elsewhere, by a licence of their homes; of a recalled one only the version stays';
 COMMENT ON TABLE feed_position IS 'domicile:site';
 COMMENT ON TABLE safeguard IS 'domicile:site standard contracts, notices, certifications and assessments that the border''s gates ask for';
 COMMENT ON TABLE incident_entry IS 'domicile:site what was said of incidents at this site: counts, categories, clocks; of no single person';
