@@ -47,8 +47,8 @@ def _findings(person: Person, crossing: Crossing, operator: Operator, on: LawOn)
     found: list[Finding] = []
     spoken = set()
     for place, hold in holds.items():
-        here = place in exporting
-        for ready in rules.get(place, ()):
+        here, known = place in exporting, rules.get(place)
+        for ready in _speaking(place, prepared, operator, on) if known is None else known:
             if ready.covers(hold, here):
                 given = consents & ready.consents
                 found.append(ready.findings.get(given) or _judged(ready, crossing, operator, given, on))
@@ -65,18 +65,16 @@ def _findings(person: Person, crossing: Crossing, operator: Operator, on: LawOn)
 
 
 def _prepare(crossing: Crossing, operator: Operator, on: LawOn) -> Prepared:
-    """What can be worked out about a crossing by an operator before anybody is asked about.
-
-    By jurisdiction the rules that speak of it and bind; grounds come in by the rule that they are for.
-    """
-    rules: dict[Country, tuple[Ready, ...]] = {}
-    for place in on.packs:
-        articles = (a for a in bound(place, Transfer, operator, on) if not _transfer(a).ground_for)
-        speaking = (a for a in articles if _speaks(a, crossing, on))
-        if ready := tuple(Ready(article, _asked(article, on)) for article in speaking):
-            rules[place] = ready
-    prepared = Prepared(crossing, on.group(crossing.exporter), rules, {})
+    """What can be worked out about a crossing by an operator before anybody is asked about."""
+    prepared = Prepared(crossing, on.group(crossing.exporter), {}, {})
     return remember(on.prepared, (crossing, operator), prepared)
+
+
+def _speaking(place: Country, prepared: Prepared, operator: Operator, on: LawOn) -> tuple[Ready, ...]:
+    """The rules of a jurisdiction that speak of the crossing and bind; grounds come in by the rule they are for."""
+    articles = (a for a in bound(place, Transfer, operator, on) if not _transfer(a).ground_for)
+    speaking = (a for a in articles if _speaks(a, prepared.crossing, on))
+    return remember(prepared.rules, place, tuple(Ready(article, _asked(article, on)) for article in speaking))
 
 
 def _asked(article: Compiled, on: LawOn) -> frozenset[str]:
