@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from domicile.database import Database, Row, Session, sql
+from domicile.database import Database, Row, Session, array, sql
 from domicile.errors import Conflict, TooMany
 from domicile.ids import MemberId, SiteName
 from domicile.placement.fence import APP_ROLE
@@ -141,13 +141,14 @@ class Directory:
         if asker:
             # Before the homes are read: a change between the two is then in the answer or in the feed, or both.
             await self.database.run(
-                "INSERT INTO interest SELECT %s, member_id FROM home WHERE member_id = ANY (%s) ON CONFLICT DO NOTHING",
-                (asker, wanted),
+                "INSERT INTO interest SELECT %s, member_id FROM home WHERE member_id = ANY (%s::bigint[])"
+                " ON CONFLICT DO NOTHING",
+                (asker, array(wanted)),
             )
         one = len(wanted) == 1  # by far the commonest question; an array costs it a fifth
         rows = await self.database.run(
-            f"SELECT member_id, site, epoch FROM home WHERE member_id = {'%s' if one else 'ANY (%s)'}",
-            wanted if one else (wanted,),
+            f"SELECT member_id, site, epoch FROM home WHERE member_id = {'%s' if one else 'ANY (%s::bigint[])'}",
+            wanted if one else (array(wanted),),
         )
         return {MemberId(row.member_id): _home(row) for row in rows}
 

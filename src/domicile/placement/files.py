@@ -86,7 +86,7 @@ def list_files(root: Path, members: Iterable[MemberId]) -> list[tuple[MemberId, 
     """The files of these members, by member and digest; drafts are no files."""
     found: list[tuple[MemberId, str]] = []
     for member in members:
-        folder = str(_folder(root, member))
+        folder = f"{root}/{member}"
         for part in _names(folder):
             found += [(member, name) for name in _names(f"{folder}/{part}") if _is_digest(name)]
     return found
@@ -99,7 +99,8 @@ def erase_file(root: Path, member: MemberId, digest: str) -> None:
 
 def open_folders(root: Path, members: Iterable[MemberId]) -> Generator[list[tuple[Path, int]]]:
     """These members' folders, as they are now, opened: some at a time, each closed when the next are asked for."""
-    waiting = [folder for member in members if (folder := _folder(root, member)).is_dir()]
+    paths = (f"{root}/{member}" for member in members)
+    waiting = [Path(path) for path in paths if os.path.isdir(path)]  # noqa: PTH112 - most have no folder
     for start in range(0, len(waiting), _FOLDERS_AT_ONCE):
         opened: list[tuple[Path, int]] = []
         try:

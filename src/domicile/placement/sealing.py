@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -71,13 +72,17 @@ class SiteKey:
         key = DataKey(member, secrets.token_bytes(KEY_BYTES))
         return key, self.wrap(key)
 
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        return AESGCM(self.secret)
+
     def wrap(self, key: DataKey) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + AESGCM(self.secret).encrypt(nonce, key.secret, str(key.member).encode())
+        return nonce + self._cipher.encrypt(nonce, key.secret, str(key.member).encode())
 
     def unwrap(self, member: MemberId, wrapped: bytes) -> DataKey:
         try:
-            secret = AESGCM(self.secret).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], str(member).encode())
+            secret = self._cipher.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], str(member).encode())
         except (InvalidTag, ValueError) as error:
             raise BrokenSeal("a data key does not open under this site's key") from error
         return DataKey(member, secret)

@@ -128,8 +128,8 @@ class SiteAgent:
             else:
                 await self._discard(session, dropped)
             await session.execute(
-                "UPDATE relocation SET members = %s WHERE batch_id = %s AND role = %s",
-                (sorted(set(members) - set(dropped)), order.batch, order.role),
+                "UPDATE relocation SET members = %s::bigint[] WHERE batch_id = %s AND role = %s",
+                (array(sorted(set(members) - set(dropped))), order.batch, order.role),
             )
         return Done()
 
@@ -164,7 +164,7 @@ class SiteAgent:
         async with self.holding.work(order) as (session, _):
             await session.execute(
                 "INSERT INTO vault.data_key (member_id, wrapped, site_key)"
-                " SELECT m, w, %s FROM unnest(%s::bigint[], %s::bytea[]) AS t (m, w)"
+                " SELECT m, w, %s FROM unnest(%s::bigint[], %b::bytea[]) AS t (m, w)"
                 " ON CONFLICT (member_id) DO UPDATE SET wrapped = EXCLUDED.wrapped, site_key = EXCLUDED.site_key",
                 (self.site.key.name, array(key.member for key in keys), [self.site.key.wrap(key) for key in keys]),
             )
@@ -290,7 +290,7 @@ class SiteAgent:
             found = await self.site.importer.run(
                 rows.unknown_routes(self.ownership), {"members": array(here[0].members)}
             )
-            await self.router.learn_routes(self.site.name, [MemberId(row.other) for row in found])
+            await self.router.learn_routes(self.site.name, found[0].others or [])
 
     async def _take_all(
         self, order: Order, members: list[MemberId] | None, take: Take, patience_s: float

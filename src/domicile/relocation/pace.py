@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 SMALLEST, SMALL, FIRST, LARGEST = 10, 100, 200, 1_000
-SHORT_MS, LONG_MS = 80.0, 160.0
+SHORT_MS, LONG_MS = 120.0, 200.0
 LONGEST_REST_S = 5.0
 
 

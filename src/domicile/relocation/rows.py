@@ -1,7 +1,7 @@
 """A member's rows as streams of frames: out of one site's tables and into another's, by names and never by position."""
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from functools import cache
 from typing import Any
 
@@ -38,19 +38,15 @@ def carried_tables(ownership: Ownership) -> list[OwnedTable]:
     return [owned for owned in copied_tables(ownership) if not owned.stays]
 
 
-def of_members(owned: OwnedTable, members: Iterable[MemberId], table: str = "t") -> sql.Composable:
-    """The condition that a row belongs to one of these members. COPY takes no parameters, and ids are numbers."""
-    return sql.SQL("{}.{} = ANY ({}::bigint[])").format(
-        sql.Identifier(table), sql.Identifier(owned.owner), sql.Literal(array(members))
-    )
-
-
 async def export_rows(session: Session, ownership: Ownership, members: list[MemberId]) -> AsyncGenerator[bytes]:
     """All rows that these members take along, table by table, and the end."""
-    filled = await _filled_tables(session, carried_tables(ownership), members)
-    for owned in filled:
-        query = sql.SQL("SELECT {} FROM {} t WHERE {}").format(
-            _columns(owned, "t"), table_name(owned), of_members(owned, members)
+    ids = sql.Literal(array(members))  # COPY takes no parameters, and ids are numbers
+    filled = {row.relation for row in await session.fetch(_filled(ownership), {"members": array(members)})}
+    for owned in carried_tables(ownership):
+        if owned.name not in filled:
+            continue
+        query = sql.SQL("SELECT {} FROM {} t WHERE t.{} = ANY ({}::bigint[])").format(
+            _columns(owned, "t"), table_name(owned), sql.Identifier(owned.owner), ids
         )
         yield encode(Frame(table=owned.name, columns=list(owned.columns)))
         async with contextlib.aclosing(session.copy_out(query)) as pieces:
@@ -157,10 +153,9 @@ async def sum_rows(
 
 async def erase_rows(session: Session, ownership: Ownership, members: list[MemberId], *, keys: bool = True) -> int:
     """Delete every owned row of these members, their data keys (unless `keys` are to stay) first; how many."""
-    tables = (*([ownership[KEY_TABLE]] if keys else []), *reversed(copied_tables(ownership)))
-    query = "DELETE FROM {} t WHERE {}"
+    about = {"members": array(members)}
     async with session.pipeline():
-        done = [await session.send(_about(query, owned), {"members": array(members)}) for owned in tables]
+        done = [await session.send(statement, about) for statement in _erasures(ownership)[0 if keys else 1 :]]
     return sum(cursor.rowcount for cursor in done)
 
 
@@ -178,24 +173,31 @@ async def count_rows(session: Session, members: list[MemberId]) -> int:
 
 @cache
 def unknown_routes(ownership: Ownership) -> str:
-    """The statement that finds to whom the rows of %(members)s refer, and whose home this site does not know."""
+    """The statement that finds `others`: to whom the rows of %(members)s refer, and whose home this site does not know.
+
+    One array: rows of one number each cost the driver more than the server.
+    """
     query = "SELECT {} AS other FROM {} t WHERE {}"
     columns = [(owned, name) for owned in ownership.owned for name, what in owned.remotes.items() if what == "member"]
     others = " UNION ".join(_about(query, owned, sql.Identifier("t", name)) for owned, name in columns)
     return (
-        f"SELECT other FROM ({others or 'SELECT NULL::bigint AS other'}) o WHERE other IS NOT NULL"
+        f"SELECT array_agg(other) AS others FROM ({others or 'SELECT NULL::bigint AS other'}) o WHERE other IS NOT NULL"
         " AND NOT EXISTS (SELECT FROM route r WHERE r.member_id = o.other)"
     )
 
 
-async def _filled_tables(session: Session, tables: list[OwnedTable], members: list[MemberId]) -> list[OwnedTable]:
-    """Those tables in which these members have rows at all: a COPY of nothing costs as much as one of a few rows."""
-    query = " UNION ALL ".join(
-        _about("SELECT {} AS relation WHERE EXISTS (SELECT FROM {} t WHERE {})", owned, sql.Literal(owned.name))
-        for owned in tables
-    )
-    filled = {row.relation for row in await session.fetch(query, {"members": array(members)})}
-    return [owned for owned in tables if owned.name in filled]
+@cache
+def _filled(ownership: Ownership) -> str:
+    """Those tables in which members have rows at all: a COPY of nothing costs as much as one of a few rows."""
+    query = "SELECT {} AS relation WHERE EXISTS (SELECT FROM {} t WHERE {})"
+    return " UNION ALL ".join(_about(query, owned, sql.Literal(owned.name)) for owned in carried_tables(ownership))
+
+
+@cache
+def _erasures(ownership: Ownership) -> list[str]:
+    """A statement for each owned table: the data keys first, then children before parents."""
+    tables = (ownership[KEY_TABLE], *reversed(copied_tables(ownership)))
+    return [_about("DELETE FROM {} t WHERE {}", owned) for owned in tables]
 
 
 def _about(query: str, owned: OwnedTable, *before: sql.Composable) -> str:
