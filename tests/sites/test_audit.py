@@ -223,3 +223,23 @@ async def test_who_moves_back_and_forth_is_in_order_everywhere(domicile: Domicil
     for to in ("us-1", "de-1", "ru-1"):
         await move_by_hand(domicile, wanderer, to)
         assert (await audited(domicile)).ok
+
+
+@smuggles
+async def test_a_site_with_more_residents_than_fit_into_memory_is_audited_alike(
+    domicile: Domicile, member: MakeMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await member("DE")
+    stranger = next_snowflake(domicile.clock())
+    before = await audited(domicile)
+    past_the_fence = "SET LOCAL session_replication_role = replica;"
+    do = f"{past_the_fence} {stranger_row(stranger)}"
+    undo = f"{past_the_fence} DELETE FROM tally WHERE member_id = {stranger}"
+    async with superuser(domicile, "de-1") as admin, undone(admin, do, undo):
+        by_array = await audited(domicile)
+        monkeypatch.setattr("domicile.audit.rows.MOST_IN_MEMORY", 0)
+        by_group = await audited(domicile)
+    assert before.ok
+    assert found(by_array) == found(by_group) == [("stranger", "de-1", "tally", 1)]
+    assert by_array.violations[0].sample_ids == by_group.violations[0].sample_ids == (stranger,)
+    assert by_array.rows_checked == by_group.rows_checked == before.rows_checked + 1

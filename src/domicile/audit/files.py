@@ -78,7 +78,7 @@ class FileAudit:
         return doubts
 
     async def _examine(
-        self, first: int, last: int, only: list[int] | None, files: dict[tuple[int, str], Path]
+        self, first: int, last: int, only: list[int] | None, files: dict[tuple[int, str], str]
     ) -> set[_Doubt]:
         """Compare the files of some members with the rows of the same ones."""
         named: dict[tuple[int, str], str] = {}
@@ -112,11 +112,12 @@ class FileAudit:
             elif (member, name) not in known and state != "arriving":
                 yield _Doubt("stray_file", member, name, None, "files that no row names")
 
-    def _is_old(self, files: dict[tuple[int, str], Path], doubt: _Doubt) -> bool:
+    def _is_old(self, files: dict[tuple[int, str], str], doubt: _Doubt) -> bool:
         try:
-            return self.now.timestamp() - files[doubt.member, doubt.file].stat().st_mtime > PATIENCE.total_seconds()
+            written_at = Path(files[doubt.member, doubt.file]).stat().st_mtime
         except FileNotFoundError:
             return False
+        return self.now.timestamp() - written_at > PATIENCE.total_seconds()
 
     def _violations(self, doubts: Iterable[_Doubt]) -> Iterator[Violation]:
         grouped: dict[tuple[Kind, str | None, str], list[int]] = {}
@@ -147,16 +148,33 @@ async def _ranges(members: list[int]) -> AsyncIterator[tuple[int, int, list[int]
 
 def _list_folders(root: Path) -> tuple[list[int], list[str]]:
     """The members who have a folder, in order, and whatever else lies there."""
-    names = [entry.name for entry in os.scandir(root)] if root.is_dir() else []
-    members = sorted(int(name) for name in names if name.isascii() and name.isdigit() and (root / name).is_dir())
-    return members, [name for name in names if not (name.isascii() and name.isdigit())]
+    members: list[int] = []
+    strange: list[str] = []
+    for entry in _entries(str(root)):
+        if entry.name.isascii() and entry.name.isdigit():
+            members += [int(entry.name)] if entry.is_dir() else []
+        else:
+            strange.append(entry.name)
+    return sorted(members), strange
 
 
-def _list_files(root: Path, members: Iterable[int]) -> dict[tuple[int, str], Path]:
-    """Every file of these members, by member and name."""
-    return {
-        (member, Path(name).name): Path(folder, name)
-        for member in members
-        for folder, _, inside in os.walk(root / str(member))
-        for name in inside
-    }
+def _list_files(root: Path, members: Iterable[int]) -> dict[tuple[int, str], str]:
+    """Every file of these members, by member and name; what lies in folders that went meanwhile is not there."""
+    found: dict[tuple[int, str], str] = {}
+    for member in members:
+        folders = [f"{root}/{member}"]
+        while folders:
+            for entry in _entries(folders.pop()):
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    found[member, entry.name] = entry.path
+    return found
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -12,7 +12,7 @@ from domicile.audit.copies import find_lawless_copies
 from domicile.audit.files import FileAudit
 from domicile.audit.leftovers import find_leftovers
 from domicile.audit.report import AuditReport, Violation
-from domicile.audit.rows import count_left_behind, count_rows, left_behind
+from domicile.audit.rows import count_at_home, count_left_behind, count_rows, left_behind
 from domicile.database import Database
 from domicile.errors import Unavailable
 from domicile.ids import SiteName
@@ -65,11 +65,12 @@ async def _compare(
     wrong, report.in_transit = await agreement.compare()
     report.violations += wrong
     report.violations += await find_leftovers(sites, hub, on)
+    stores = [FileAudit(sites[name], hub, found.tables, on) for name, found in audited.items()]
+    for wrong in await asyncio.gather(*(store.compare() for store in stores)):
+        report.violations += wrong
+    report.files_checked += sum(store.checked for store in stores)
     for name, found in audited.items():
         report.violations += await _find_left_behind(sites[name], found.suspected, agreement)
-        files = FileAudit(sites[name], hub, found.tables, on)
-        report.violations += await files.compare()
-        report.files_checked += files.checked
 
 
 async def _audit_site(site: Site) -> _Audited | None:
@@ -84,7 +85,8 @@ async def _audit_once(site: Site) -> _Audited:
     """All in one snapshot of the site."""
     async with site.auditor.snapshot() as session:
         audited = _Audited(*await read_catalogue(site.name, session))
-        for table in audited.tables:
+        audited.rows, doubtful = await count_at_home(session, audited.tables)
+        for table in doubtful:
             checked, misplaced, moved = await count_rows(site.name, session, table)
             audited.rows += checked
             audited.wrong += misplaced
