@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import runpy
 
 import msgspec
 import pytest
@@ -63,3 +64,8 @@ def test_every_command_is_in_the_docs(command: str) -> None:
     words = [re.compile(rf"\b{re.escape(word)}\b") for word in command.split()]
     on_one_line = any(all(word.search(line) for word in words) for line in TEXT.splitlines())
     assert on_one_line, f"`domicile {command}` is nowhere in README.md or docs/"
+
+
+def test_the_pictures_of_states_are_those_of_the_code() -> None:
+    drawing = runpy.run_path(str(ROOT / "tools/draw_states.py"))
+    assert drawing["PAGE"].read_text() == drawing["draw"](), "run tools/draw_states.py"
