@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/relocation.py [--members 20000] [--only bulk|serving|one]
 
 bulk     of so many members with some 24 rows each, 1.3 % move, then all: rows a second against `psql COPY | psql COPY`
-         of the same rows into the same tables (keys, foreign keys, indexes and triggers alike), and against SQLAlchemy
-         row by row. Verification and erasure are told apart: plain COPY does neither.
+         of the same rows into the same tables (keys, foreign keys, indexes and triggers alike), in one stream and two,
+         and against SQLAlchemy row by row. Verification and erasure are told apart: plain COPY does neither.
 serving  p50 and p99 of reads and writes by members who move and by others, against the same load without a move; the
          coordinator runs in a process of its own.
 one      a member with 10,020 rows and 20 files: seconds, rows a second, and how long their writes waited.
@@ -29,7 +29,7 @@ from sqlalchemy import Engine, Table, create_engine, insert, select
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from domicile.config import load_config
-from domicile.database import Database, array, conninfo_to_dict, make_conninfo
+from domicile.database import Database, array, conninfo_to_dict, make_conninfo, sql
 from domicile.errors import Unavailable
 from domicile.ids import MemberId, SiteName, next_snowflake
 from domicile.network.posts import Draft
@@ -38,6 +38,7 @@ from domicile.placement.fence import OWNER_ROLE, site_ddl
 from domicile.placement.files import keep_file
 from domicile.placement.sites import superuser_conninfo
 from domicile.relocation.moved import Moved
+from domicile.relocation.pace import Pace
 from domicile.relocation.rows import carried_tables
 from domicile.running import Domicile
 from domicile.wiring import open_domicile
@@ -81,8 +82,6 @@ async def fill(domicile: Domicile, members: int) -> list[MemberId]:
         )
         await session.execute("ANALYZE members, posts")
         await session.execute("INSERT INTO resident SELECT m, 'home', 1 FROM members")
-        from domicile.database import sql
-
         await session.copy_in(sql.SQL("vault.data_key"), ("member_id", "wrapped", "site_key"), keys)
         await session.execute(FILL)
         await session.execute("SELECT domicile.analyze_tables()")
@@ -111,20 +110,32 @@ async def measure_bulk(domicile: Domicile, members: int) -> None:
 async def compare_bulk(domicile: Domicile, movers: list[MemberId]) -> None:
     rows = await rows_of(domicile, movers)
     scratch = await make_scratch(domicile, movers)
-    plain = await time_psql(domicile, movers, scratch)
+    plain = await time_psql(domicile, movers, scratch, 1)
+    await empty_scratch_at_once(scratch, domicile)
+    two = await time_psql(domicile, movers, scratch, 2)
     one_by_one = await time_sqlalchemy(domicile, movers[:100], scratch)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    moved = await domicile.coordinator.relocate(movers, HERE, THERE, "a benchmark")
+    wal = await wal_at(domicile, THERE)
+    moved = await domicile.coordinator.relocate(movers, HERE, THERE, "a benchmark", pace=Pace())
+    wal = await wal_at(domicile, THERE) - wal
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert len(moved.members) == len(movers) and moved.rows == rows, (moved.left, moved.rows, rows)
     busy = moved.verifying_s + moved.erasing_s
     copying = moved.seconds - busy / domicile.coordinator.at_once
     print(f"{'psql COPY | psql COPY':34}{rows / plain:12,.0f} rows/s   {plain:7.2f} s")
+    print(f"{'the same in two streams':34}{rows / two:12,.0f} rows/s   {plain / two:7.2f} of psql")
     print(f"{'SQLAlchemy, row by row':34}{one_by_one:12,.0f} rows/s   {one_by_one * plain / rows:7.2f} of psql")
     for what, seconds in (("relocate, copying", copying), ("relocate, with verifying, erasing", moved.seconds)):
         print(f"{what:34}{rows / seconds:12,.0f} rows/s   {plain / seconds:7.2f} of psql")
     parts = f"verifying {moved.verifying_s:.2f} s, erasing {moved.erasing_s:.2f} s, {moved.batches} batches"
     print(f"{rows:,} rows: {parts}, longest wait {moved.waited_ms:.0f} ms, memory grew by {grown:.0f} MB")
+    print(f"{moved.size / 1e6:,.1f} MB between the sites, {wal / 1e6:,.1f} MB of write-ahead log at the target")
+
+
+async def wal_at(domicile: Domicile, site: SiteName) -> int:
+    """How many bytes of write-ahead log the server has written in all."""
+    rows = await domicile.sites[site].importer.run("SELECT pg_current_wal_lsn() - '0/0' AS written")
+    return int(rows[0].written)
 
 
 async def make_scratch(domicile: Domicile, movers: list[MemberId]) -> str:
@@ -146,8 +157,14 @@ async def make_scratch(domicile: Domicile, movers: list[MemberId]) -> str:
     return make_conninfo(domicile.sites[THERE].importer.conninfo, dbname=SCRATCH)
 
 
-async def time_psql(domicile: Domicile, movers: list[MemberId], scratch: str) -> float:
-    """One psql reads, one writes, table after table, in one transaction: `psql -f read.sql | psql -1`."""
+async def time_psql(domicile: Domicile, movers: list[MemberId], scratch: str, streams: int) -> float:
+    """One psql reads, one writes, table by table, in one transaction (`psql -f read.sql | psql -1`), by so many pairs."""
+    began = time.perf_counter()
+    await asyncio.gather(*(_run_psql(domicile, movers[n::streams], scratch) for n in range(streams)))
+    return time.perf_counter() - began
+
+
+async def _run_psql(domicile: Domicile, movers: list[MemberId], scratch: str) -> None:
     lines = [f"CREATE TEMP TABLE movers AS SELECT unnest('{array(movers)}'::bigint[]) AS m;", "ANALYZE movers;"]
     for owned in (domicile.ownership["vault.data_key"], *carried_tables(domicile.ownership)):
         lines += [f"\\echo 'COPY {owned.name} FROM STDIN;'"]
@@ -160,10 +177,8 @@ async def time_psql(domicile: Domicile, movers: list[MemberId], scratch: str) ->
         script.flush()
         reading, writing = psql(domicile.sites[HERE].importer.conninfo), psql(scratch)
         piped = f"{reading} -f {script.name} | {writing} -1"
-        began = time.perf_counter()
         process = await asyncio.create_subprocess_shell(piped, stdout=asyncio.subprocess.DEVNULL)
         assert await process.wait() == 0
-        return time.perf_counter() - began
 
 
 def psql(conninfo: str) -> str:
@@ -192,6 +207,16 @@ async def time_sqlalchemy(domicile: Domicile, movers: list[MemberId], scratch: s
     with_rows = await asyncio.to_thread(empty_scratch, domicile, target, movers)
     assert with_rows
     return await asyncio.to_thread(copy)
+
+
+async def empty_scratch_at_once(scratch: str, domicile: Domicile) -> None:
+    """Take everything out of the scratch tables again, as if new."""
+    database = Database("scratch", scratch, size=1)
+    await database.open()
+    async with database.transaction() as session:
+        for owned in reversed(domicile.ownership.owned):
+            await session.execute(f"DELETE FROM {owned.name}")
+    await database.close()
 
 
 def empty_scratch(domicile: Domicile, target: Engine, movers: list[MemberId]) -> int:
