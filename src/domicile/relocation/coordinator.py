@@ -101,7 +101,7 @@ class Coordinator:
             self.exchange,
             batch,
             self.patience_s,
-            through=departure.pace.through if departure else Pace().through,
+            pace=departure.pace if departure else Pace(),
             stay=departure.stay if departure else lambda: None,
             on_step=self.on_step,
         )

@@ -6,6 +6,7 @@ ones held up the writes of their own members: a part of that is the same for one
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -25,13 +26,27 @@ class Pace:
     measure: Callable[[], Awaitable[float | None]] | None = None
     batch_size: int = field(init=False, default=FIRST)
     _due: float = field(init=False, default=0.0)
+    _turn: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
+    _no_fence: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.batch_size = min(self.batch_size, self.largest)
+        self._no_fence.set()
+
+    @contextlib.asynccontextmanager
+    async def fencing(self) -> AsyncIterator[None]:
+        """A batch holds its members' writes up. One at a time, and meanwhile no stream of another takes its time."""
+        async with self._turn:
+            self._no_fence.clear()
+            try:
+                yield
+            finally:
+                self._no_fence.set()
 
     async def through(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The pieces, as fast as the limit allows, whoever else shares it."""
+        """The pieces, as fast as the limit allows, whoever else shares it; none while members wait at a fence."""
         async for piece in pieces:
+            await self._no_fence.wait()
             if self.bytes_a_second is not None:
                 now = time.monotonic()
                 self._due = max(self._due, now) + len(piece) / self.bytes_a_second

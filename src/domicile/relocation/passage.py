@@ -49,6 +49,7 @@ from domicile.relocation.messages import (
     TakeKeys,
 )
 from domicile.relocation.moved import Different, Drift, Moved, Undone
+from domicile.relocation.pace import Pace
 from domicile.relocation.rows import KEY_TABLE
 from domicile.relocation.shape import differences
 from domicile.transport.exchange import Exchange
@@ -83,18 +84,16 @@ STEPS = FORWARD + BACKWARD
 BEAT_S = 2.0
 BUSY = "is being written to all the time, or is not at home"
 
-Through = Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]]
-
 
 @dataclass
 class Passage:
-    """`through` lets a stream pass as fast as it may; `stay` says why a batch that has not flipped should not go on."""
+    """`pace` says how fast it may work and when; `stay`, why a batch that has not flipped should not go on."""
 
     journal: Journal
     exchange: Exchange
     batch: Batch
     patience_s: float
-    through: Through
+    pace: Pace
     stay: Callable[[], str | None]
     on_step: Callable[[str], Awaitable[None]]
     moving: dict[MemberId, int] = field(init=False)
@@ -107,10 +106,12 @@ class Passage:
 
     async def carry(self) -> Moved:
         """Move the batch. Raises Undone, with the reason, or Superseded; else it is decided, and done if it can be."""
-        async with self._beating():
+        async with self._beating(), contextlib.AsyncExitStack() as turn:
             try:
                 await self._pass("opened")
-                await self._until_flip()
+                shapes = await self._copy()
+                await turn.enter_async_context(self.pace.fencing())
+                await self._until_flip(shapes)
             except Exception as error:
                 detail = error.detail if isinstance(error, DomicileError) else f"{type(error).__name__}"
                 log.warning("a batch does not go on", batch=self.batch.number, detail=detail)
@@ -122,6 +123,7 @@ class Passage:
             try:
                 await self._settle()
                 self.moved.waited_ms = (time.monotonic() - self._fenced_at) * 1000
+                await turn.aclose()
                 await self._clear()
             except DomicileError as error:
                 log.error("a batch waits to be resumed", batch=self.batch.number, detail=error.detail)
@@ -139,36 +141,48 @@ class Passage:
             await self._undo()
             return "undone"
 
-    async def _until_flip(self) -> None:
+    async def _copy(self) -> Mapping[Role, Shape]:
+        """Rows, keys and files, while the members are served and written for; what the sites' tables look like."""
         shapes = await self._describe()
         await self._begin()
         copied = await self._stream()
+        self.moved.size = copied.size
         await self.journal.note(self.batch, "copy", {"rows": copied.rows, "bytes": copied.size})
         await self._pass("copied")
         await self._move_keys(shapes["target"].public_key)
         await self._pass("keys moved")
         self.moved.files += await self._copy_files()
         await self._pass("files copied")
+        return shapes
+
+    async def _until_flip(self, shapes: Mapping[Role, Shape]) -> None:
+        """Nothing is written for the members any more: catch up, compare, and let the hub decide."""
         changed = (await self._fence()).changed
         plain = shapes["source"].probe != shapes["target"].probe
-        summing = asyncio.create_task(self._ask("source", Compare, Sums, plain=plain))  # nothing changes there any more
+        summing = [asyncio.create_task(self._sum("source", plain))]  # nothing changes there any more
         try:
-            caught_up = await self._catch_up() if changed else Copied(0, 0)
+            if changed:
+                self.moved.size += (await self._catch_up()).size
             if KEY_TABLE in changed:
                 await self._move_keys(shapes["target"].public_key)
             await self._pass("changes applied")
+            summing.append(asyncio.create_task(self._sum("target", plain)))
             self.moved.files += await self._copy_files()
             await self._pass("files caught up")
-            comparing_at = time.monotonic()
-            self._compare(await summing, await self._ask("target", Compare, Sums, plain=plain))
-            self.moved.verifying_s = time.monotonic() - comparing_at
+            self._compare(*[await sums for sums in summing])
         finally:
-            summing.cancel()
-            await asyncio.gather(summing, return_exceptions=True)
-        self.moved.size = copied.size + caught_up.size
+            for sums in summing:
+                sums.cancel()
+            await asyncio.gather(*summing, return_exceptions=True)
         await self._pass("compared")
         await self.journal.flip(self.batch, len(self.moving), {"rows": self.moved.rows})
         await self.on_step("flipped")
+
+    async def _sum(self, role: Role, plain: bool) -> Sums:
+        began = time.monotonic()
+        sums = await self._ask(role, Compare, Sums, plain=plain)
+        self.moved.verifying_s = max(self.moved.verifying_s, time.monotonic() - began)
+        return sums
 
     async def _pass(self, step: str) -> None:
         """A step before the decision: here a batch may still be told to stay."""
@@ -228,7 +242,7 @@ class Passage:
     async def _carry_stream(self, export: Order, take: Order, *, limited: bool) -> Copied:
         source, target = self.batch.source, self.batch.target
         async with contextlib.aclosing(self.exchange.receive(source, channel(type(export)), export)) as pieces:
-            passing = self.through(pieces) if limited else pieces
+            passing = self.pace.through(pieces) if limited else pieces
             return await self.exchange.send(target, channel(type(take)), take, passing, Copied)
 
     async def _move_keys(self, public_key: bytes) -> None:
