@@ -50,7 +50,6 @@ from domicile.network.seeding.safeguards import file_demo_safeguards
 from domicile.network.size import count_network
 from domicile.plan.opening import find_needs_of_a_site
 from domicile.running import Domicile
-from domicile.web.serving import serve
 from domicile.wiring import open_domicile
 
 app = typer.Typer(
@@ -111,6 +110,8 @@ def up(
 
 
 async def _up(config: Config, seed_members: int) -> None:
+    from domicile.web.serving import serve  # the other commands need not wait for a web framework to load
+
     say(f"Starting {len(config.sites)} sites and the hub …")
     async with open_domicile(config, exclusive=True, progress=say) as domicile:
         for name in remember_sites(config):
