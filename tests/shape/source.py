@@ -28,22 +28,41 @@ class Module:
 
     def imports(self) -> Iterator[str]:
         """Everything imported anywhere in the module, by its full dotted name."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        yield from _read(self.path).imports
 
     def uses(self, *dotted: str) -> set[str]:
         """Which of these dotted expressions (`datetime.now`, `os.environ`) the module writes."""
-        found = {ast.unparse(node) for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)}
-        return found & set(dotted)
+        return _read(self.path).attributes & set(dotted)
 
     def calls(self) -> Iterator[str]:
         """The names that are called: `SiteReader(...)`, `self.exchange.ask(...)`."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call):
-                yield ast.unparse(node.func)
+        yield from _read(self.path).calls
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What a module imports, writes with a dot in it, and calls: read once for all tests."""
+
+    imports: tuple[str, ...]
+    attributes: frozenset[str]
+    calls: tuple[str, ...]
+
+
+@cache
+def _read(path: Path) -> _Names:
+    imports: list[str] = []
+    attributes: set[str] = set()
+    calls: list[str] = []
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            imports += (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            imports += (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Attribute):
+            attributes.add(ast.unparse(node))
+        elif isinstance(node, ast.Call):
+            calls.append(ast.unparse(node.func))
+    return _Names(tuple(imports), frozenset(attributes), tuple(calls))
 
 
 @cache
