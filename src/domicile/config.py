@@ -136,6 +136,12 @@ class CopiesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     posts: int = 20
 
 
+class BackupsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many days backups are kept; the newest stays until there is a newer one."""
+
+    days: int = 30
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of one running Domicile."""
 
@@ -147,6 +153,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     operator: OperatorConfig = OperatorConfig()
     limits: Limits = Limits()
     copies: CopiesConfig = CopiesConfig()
+    backups: BackupsConfig = BackupsConfig()
     host: str = "127.0.0.1"
     port: int = 8400
     public_url: str | None = None
@@ -271,6 +278,8 @@ def _checked(config: Config, file: Path | None) -> Config:
         raise Misconfigured(
             f"{where}: copies.days is between 0 and {LONGEST_COPY}, copies.posts between 0 and {MOST_POSTS_COPIED}"
         )
+    if config.backups.days < 1:
+        raise Misconfigured(f"{where}: backups.days is 1 or more; a backup that is not kept is none")
     if not 0 < config.port < 65536:
         raise Misconfigured(f"{where}: port {config.port} is not between 1 and 65535")
     return config

@@ -5,20 +5,21 @@ It knows no social network: `wiring` builds one on it, and so can somebody else'
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import MetaData
 
+from domicile.audit.search import Ground
 from domicile.border.collection import Collecting
 from domicile.border.meter import Meter
 from domicile.border.operator import OperatorNow, state_operator
 from domicile.config import Config
 from domicile.database import Database
 from domicile.errors import DomicileError, Misconfigured
-from domicile.ids import SiteName
+from domicile.ids import MemberId, SiteName
 from domicile.law.compiled import Law
 from domicile.law.library import load_packs, load_policy
 from domicile.law.policy import Policy
@@ -30,12 +31,15 @@ from domicile.placement.pgbinaries import account, find
 from domicile.placement.routing import Clock, Router
 from domicile.placement.sealing import load_secret
 from domicile.placement.servers import open_servers
-from domicile.placement.sites import Credentials, Site, check_server, make_site
+from domicile.placement.sites import DATABASE, Credentials, Site, check_server, make_site, superuser_conninfo
 from domicile.relocation.agent import SiteAgent
-from domicile.relocation.backup import Backups
+from domicile.relocation.backup import Backups, backups_folder
 from domicile.relocation.coordinator import Coordinator
 from domicile.relocation.erasure import Erasure
 from domicile.relocation.journal import Journal
+from domicile.relocation.kept_backups import KeptBackup, Lingering, find_lingering, list_backups
+from domicile.relocation.scrub import Scrub
+from domicile.relocation.tidying import Tidying
 from domicile.relocation.wishes import Wishes
 from domicile.transport.exchange import Exchange
 
@@ -57,6 +61,7 @@ class Engine:
     journal: Journal
     coordinator: Coordinator
     erasure: Erasure
+    tidying: Tidying
     law: Law
     policy: Policy
     meter: Meter
@@ -70,6 +75,48 @@ class Engine:
         """The backups of a site that this process opened."""
         found = self.embedded.binaries if self.embedded else find(self.config.embedded.bindir, account(None, Path()))
         return Backups(self.sites[name], self.credentials[name].owner, found, self.ownership, self.directory)
+
+    def kept_backups(self, name: SiteName) -> list[KeptBackup]:
+        """The backups of a site that there are, the oldest first."""
+        return list_backups(backups_folder(self.sites[name]), self.config.backups.days)
+
+    async def lingering(self, member: MemberId) -> Lingering:
+        """Where a member may still lie: homes that they have left, and backups."""
+        home = (await self.router.home_of(member, ask_hub=True)).site
+        backups = [backup for name in self.sites for backup in self.kept_backups(name)]
+        return await find_lingering(member, home, [*self.sites.values()], backups, self.hub)
+
+    async def tidy(self) -> None:
+        """Recurring work: the cheap part of a scrub where members have left, and old backups."""
+        await self.tidying.tidy(self.sites.values(), self.hub, self.scrub, self.clock())
+
+    def scrub(self, name: str) -> Scrub:
+        """What a site's server, or the hub's, holds of rows that are gone."""
+        return Scrub(name, self.mightiest(name))
+
+    def mightiest(self, name: str) -> str:
+        """The connection string of the role that may do most in a site's database, or the hub's; never for members."""
+        if self.embedded is not None:
+            return superuser_conninfo(self.embedded.servers[name], DATABASE)
+        return self.credentials[name].owner
+
+    def grounds(self, given: Mapping[str, Sequence[Path]]) -> list[Ground]:
+        """Everything that can be searched for values that must not be there. `given`: folders by site, or by `hub`."""
+        data = self.config.data
+        grounds = [self._ground(name, given.get(name, ())) for name in (*self.sites, "hub")]
+        known = {"pg", "media", "messages", "secrets", *(backups_folder(site).name for site in self.sites.values())}
+        rest = [("data folder", path) for path in sorted(data.iterdir()) if path.name not in known]
+        return [*grounds, Ground("data folder", None, rest)]
+
+    def _ground(self, name: str, given: Sequence[Path]) -> Ground:
+        folders = [("cluster" if (path / "PG_VERSION").is_file() else "given", path) for path in given]
+        if self.embedded is not None:
+            folders += [("cluster", self.embedded.folder(name)), ("log", self.embedded.log(name))]
+        if name in self.sites:
+            site = SiteName(name)
+            folders += [("media", self.sites[site].media), ("backups", backups_folder(self.sites[site]))]
+            folders.append(("messages", self.config.data / "messages" / name))
+        return Ground(name, self.mightiest(name), folders)
 
 
 @contextlib.asynccontextmanager
@@ -143,6 +190,7 @@ def _assemble(
         journal=journal,
         coordinator=Coordinator(journal, exchange, Wishes(hub)),
         erasure=Erasure(router, directory, ownership, clock),
+        tidying=Tidying(config.backups.days),
         law=law,
         policy=policy,
         meter=meter,

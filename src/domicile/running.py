@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -33,6 +34,7 @@ log = structlog.get_logger("domicile")
 
 
 TICK_S = 1.0
+TIDY_EVERY_S = 60.0
 STUCK_AFTER = timedelta(minutes=1)
 ABANDONED = timedelta(seconds=30)
 """How long a relocation's coordinator must have been silent before the running network finishes its batches itself."""
@@ -81,13 +83,10 @@ class Domicile(Engine):
             await self.coordinator.resume(ABANDONED, patience_s=TICK_S)
 
     async def keep_ticking(self) -> None:
-        """`tick` for ever; a failure is logged and tried again."""
-        while True:
-            await asyncio.sleep(TICK_S)
-            try:
-                await self.tick()
-            except Exception:
-                log.exception("recurring work failed")
+        """`tick` for ever, and beside it `tidy`, which may take long; a failure is logged and tried again."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_keep_doing(self.tick, TICK_S))
+            tasks.create_task(_keep_doing(self.tidy, TIDY_EVERY_S))
 
     async def repair(self) -> None:
         """Before a site serves: set stale members aside, finish or undo sign-ups that a crash cut short."""
@@ -98,3 +97,12 @@ class Domicile(Engine):
                 await self.erasure.resume(name)
             except Unavailable as error:
                 log.warning("not checked against the hub before serving", site=name, detail=error.detail)
+
+
+async def _keep_doing(work: Callable[[], Awaitable[None]], every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await work()
+        except Exception:
+            log.exception("recurring work failed")

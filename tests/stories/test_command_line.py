@@ -223,3 +223,22 @@ def test_a_plan_is_a_document_with_the_keys_that_scripts_rely_on_and_a_page(data
 )
 def test_a_plan_that_cannot_be_made_says_why(data: Path, words: list[str], why: str) -> None:
     assert why in domicile(data, "plan", *words, expect=2)["error"]
+
+
+def test_values_are_looked_for_and_what_is_left_behind_is_scrubbed(data: Path, tmp_path: Path) -> None:
+    words = ("--handle", "kanarie_7f3a", "--email", "kanarie7f3a@example.org", "--country", "DE")
+    domicile(data, "member", "add", *words)
+    file = tmp_path / "canaries.txt"
+    file.write_text("kanarie7f3a@example.org\nkanarie_7f3a\tde-1\n")
+    found = domicile(data, "audit", "--canaries", str(file))
+    assert found["ok"] and found["canaries"]["not_searched"] == []
+    assert {(f["line"], f["site"]) for f in found["canaries"]["found"]} == {(2, "de-1")}, "sealed, it is nowhere"
+    assert [remains["site"] for remains in found["remains"]] == ["de-1", "ru-1"]
+    file.write_text("kanarie_7f3a\tru-1\n")
+    wrong = domicile(data, "audit", "--canaries", str(file), expect=1)
+    assert "kanarie" not in json.dumps(wrong)
+    assert ("remains", "de-1") in {(v["kind"], v["site"]) for v in wrong["violations"]}
+    assert domicile(data, "scrub", "de-1", "--full")["left"] == []
+    where = domicile(data, "member", "where", "kanarie_7f3a")
+    assert (where["left"], where["backups"]) == ([], [])
+    assert "--canaries" in domicile(data, "audit", "--folder", "de-1=/tmp", expect=2)["error"]

@@ -12,7 +12,9 @@ import typer
 from domicile.audit.lawfulness import find_unlawful_homes
 from domicile.audit.report import AuditReport
 from domicile.audit.residency import audit
+from domicile.audit.until import describe_remains
 from domicile.border.safeguards import in_force, list_safeguards
+from domicile.cli.canaries import look_for, parse_folders, read_file, show_search
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -26,10 +28,11 @@ from domicile.cli.output import (
     settings,
 )
 from domicile.database import Row
-from domicile.errors import Unavailable
+from domicile.errors import InvalidInput, Unavailable
 from domicile.law.compiled import Law
 from domicile.law.facts import Operator
 from domicile.law.library import load_packs
+from domicile.placement.remains import read_remains
 from domicile.plan.planning import overlay
 from domicile.running import Domicile
 
@@ -41,6 +44,14 @@ PacksOption = Annotated[
 def audit_command(
     on: OnOption = None,
     packs: PacksOption = None,
+    canaries: Annotated[
+        Path | None,
+        typer.Option("--canaries", metavar="FILE", help="Look everywhere for these values, one a line; - is stdin."),
+    ] = None,
+    folder: Annotated[
+        list[str] | None,
+        typer.Option("--folder", metavar="SITE=DIR", help="With --canaries: also in this folder, or server's data."),
+    ] = None,
     data: DataOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -49,7 +60,18 @@ def audit_command(
     with failures(json):
         chosen, day = settings(data, config), parse_day(on)
         tested = load_packs(packs) if packs else None
-        report = look_at_network(chosen, lambda domicile: _audit(domicile, day, tested))
+        if folder and canaries is None:
+            raise InvalidInput("--folder says where else to look for values: give them with --canaries")
+        folders = parse_folders(folder or [], chosen.site_names)
+        values = read_file(canaries, chosen.site_names) if canaries else []
+
+        async def work(domicile: Domicile) -> AuditReport:
+            report = await _audit(domicile, day, tested)
+            if values:
+                await look_for(domicile, values, folders, report)
+            return report
+
+        report = look_at_network(chosen, work)
         if json:
             print_json({"ok": report.ok, **asdict(report)})
         else:
@@ -65,7 +87,19 @@ async def _audit(domicile: Domicile, day: date | None, tested: Law | None) -> Au
     law, on = overlay(domicile.law, tested) if tested else domicile.law, day or now.date()
     operator = await _operator_on(domicile, law, on)
     report.violations += await find_unlawful_homes(domicile.sites, law, on, domicile.policy, operator)
+    await _tell_remains(domicile, report)
     return report
+
+
+async def _tell_remains(domicile: Domicile, report: AuditReport) -> None:
+    """What those who left have left behind, and by when it is gone: said of each site, judged of none."""
+    for name, site in domicile.sites.items():
+        with contextlib.suppress(Unavailable):
+            remains = await read_remains(name, site.auditor)
+            oldest = next(iter(domicile.kept_backups(name)), None)
+            taken_at, until = (oldest.taken_at, oldest.until) if oldest else (None, None)
+            report.remains.append(remains)
+            report.notes = (*report.notes, describe_remains(remains, taken_at, until))
 
 
 async def _operator_on(domicile: Domicile, law: Law, on: date) -> Operator:
@@ -83,5 +117,7 @@ def _show(report: AuditReport) -> None:
     out.print(f"{report.rows_checked} rows and {report.files_checked} files checked: {verdict}")
     for violation in report.violations:
         out.print(f"[red]✗[/] {violation.site} {violation.table or ''}: {violation.text}", highlight=False)
+    if report.canaries is not None:
+        show_search(report.canaries)
     for note in report.notes:
         out.print(note, style="dim", highlight=False)

@@ -1,5 +1,6 @@
 """`domicile backup` and `domicile restore`: one site, sealed under its own key."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,11 @@ from domicile.cli.output import (
     DataOption,
     JsonOption,
     failures,
+    look_at_network,
     on_network,
     out,
     print_json,
+    print_table,
     run,
     say,
     settings,
@@ -21,6 +24,7 @@ from domicile.config import Config
 from domicile.errors import InvalidInput
 from domicile.ids import SiteName
 from domicile.relocation.backup import Manifest, Restored
+from domicile.relocation.kept_backups import KeptBackup, prune_backups
 from domicile.running import Domicile
 from domicile.wiring import open_domicile
 
@@ -33,23 +37,62 @@ def backup_command(
         Path | None, typer.Option("--to", help="Another folder; outside the site's own it needs a reason.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why a backup leaves the site's place; recorded with it.")] = "",
+    list_only: Annotated[bool, typer.Option("--list", help="Take none: list those there are, and until when.")] = False,
     data: DataOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Back a site up: PostgreSQL's own dump and the files, sealed under the site's key. Works while `up` runs."""
+    """Back a site up: PostgreSQL's own dump and the files, sealed under the site's key. Works while `up` runs.
+
+    Then backups that were kept for `backups.days` are deleted.
+    """
     with failures(json):
+        chosen = settings(data, config)
 
-        async def work(domicile: Domicile) -> tuple[Path, Manifest]:
-            return await domicile.backups(_known(domicile, site)).back_up(domicile.clock(), to, reason)
+        async def find(domicile: Domicile) -> list[KeptBackup]:
+            return domicile.kept_backups(_known(domicile, site))
 
-        folder, manifest = on_network(settings(data, config), work)
+        async def work(domicile: Domicile) -> tuple[Path, Manifest, list[KeptBackup]]:
+            backups = domicile.backups(_known(domicile, site))
+            folder, manifest = await backups.back_up(domicile.clock(), to, reason)
+            return folder, manifest, prune_backups(backups.folder, chosen.backups.days, domicile.clock())
+
+        if list_only:
+            _list(look_at_network(chosen, find), json)
+            return
+        folder, manifest, pruned = on_network(chosen, work)
         if json:
-            print_json({"ok": True, "folder": folder, "members": manifest.members, "sizes": manifest.sizes})
+            print_json(
+                {
+                    "ok": True,
+                    "folder": folder,
+                    "members": manifest.members,
+                    "sizes": manifest.sizes,
+                    "deleted": [backup.folder for backup in pruned],
+                }
+            )
         else:
+            for backup in pruned:
+                out.print(f"The backup of {backup.taken_at:%Y-%m-%d %H:%M} UTC was deleted: its time is over.")
             size = sum(manifest.sizes.values()) / 1e6
             out.print(f"{folder}: {manifest.members:,} members, {size:,.1f} MB, sealed", highlight=False)
             out.print("Keep the site's key apart from it: without that key nobody can open it.", style="dim")
+
+
+def _list(backups: list[KeptBackup], json: bool) -> None:
+    if json:
+        print_json({"ok": True, "backups": [asdict(backup) for backup in backups]})
+        return
+    rows: list[list[object]] = [
+        [
+            b.folder,
+            f"{b.taken_at:%Y-%m-%d %H:%M}",
+            f"{b.until:%Y-%m-%d}" if b.until else "there is a newer one",
+            b.forced,
+        ]
+        for b in backups
+    ]
+    print_table("Backups", ["folder", "taken (UTC)", "kept until", "elsewhere, because"], rows)
 
 
 def restore_command(

@@ -39,6 +39,7 @@ from domicile.cli.output import (
 from domicile.cli.plan import plan_command
 from domicile.cli.relocate import relocate_command
 from domicile.cli.replay import replay_command
+from domicile.cli.scrub import scrub_command
 from domicile.cli.stats import stats
 from domicile.cli.tell import tell_command
 from domicile.config import Config
@@ -64,6 +65,7 @@ app.command(name="replay")(replay_command)
 app.command(name="attest")(attest_command)
 app.command(name="backup")(backup_command)
 app.command(name="restore")(restore_command)
+app.command(name="scrub")(scrub_command)
 member_app.command(name="tell")(tell_command)
 app.add_typer(member_app, name="member")
 app.add_typer(law_app, name="law")

@@ -19,7 +19,7 @@ from domicile.cli.output import (
     print_table,
     settings,
 )
-from domicile.cli.whereabouts import places_json, print_copies
+from domicile.cli.whereabouts import lingering_json, places_json, print_copies, print_lingering
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, country_of_site, parse_member_id
 from domicile.network.declaration import Proposal, ProposalState
@@ -212,13 +212,14 @@ def _print_proposals(found: list[dict[str, Any]]) -> None:
 def where(
     member: MemberArgument, data: DataOption = None, config: ConfigOption = None, json: JsonOption = False
 ) -> None:
-    """Where a member's data is: rows at home, each copy abroad with its licence, opaque ids that others' homes hold."""
+    """Where a member's data is: rows at home, copies abroad with their licences, ids elsewhere, remains, backups."""
     with failures(json):
 
         async def work(domicile: Domicile) -> dict[str, Any]:
             found = await find_member(domicile, member)
             places = await find_whereabouts(domicile.router, domicile.ownership, found)
-            return await _whereabouts(domicile, found) | places_json(places, domicile.clock())
+            answer = await _whereabouts(domicile, found) | places_json(places, domicile.clock())
+            return answer | lingering_json(await domicile.lingering(found))
 
         answer = on_network(settings(data, config), work)
         if json:
@@ -227,6 +228,7 @@ def where(
         _show(answer, json)
         print_table("Rows at home", ["table", "rows"], [[name, count] for name, count in answer["rows"].items()])
         print_copies(answer["copies"])
+        print_lingering(answer)
         elsewhere: list[list[object]] = [[e["site"], e["table"], e["rows"]] for e in answer["mentions"]]
         print_table("Rows of others that hold this member's opaque id", ["site", "table", "rows"], elsewhere)
 

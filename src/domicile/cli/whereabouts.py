@@ -4,8 +4,9 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from domicile.cli.output import print_table
+from domicile.cli.output import out, print_table
 from domicile.placement.whereabouts import CopyAbroad, Whereabouts
+from domicile.relocation.kept_backups import Lingering
 
 
 def places_json(places: Whereabouts, now: datetime) -> dict[str, Any]:
@@ -48,3 +49,42 @@ def print_copies(copies: list[dict[str, Any]]) -> None:
     if rows:
         columns = ["site", "what", "copies", "sections", "rules", "until (UTC)", "state"]
         print_table("Copies that other sites hold", columns, rows)
+
+
+def lingering_json(lingering: Lingering) -> dict[str, Any]:
+    """Homes that were left, with what is gone from each server; and backups, with the day on which each is deleted."""
+    return {
+        "left": [
+            {
+                "site": left.site,
+                "left_at": left.left_at,
+                "heap_gone": left.heap_gone,
+                "statistics_gone": left.statistics_gone,
+                "wal_gone": left.wal_gone,
+            }
+            for left in lingering.left
+        ],
+        "backups": [
+            {"site": backup.site, "folder": backup.folder, "taken_at": backup.taken_at, "until": backup.until}
+            for backup in lingering.backups
+        ],
+    }
+
+
+def print_lingering(answer: dict[str, Any]) -> None:
+    """What of a member may still be somewhere, and until when."""
+    for left in answer["left"]:
+        places = {"heap_gone": "freed space", "statistics_gone": "statistics", "wal_gone": "WAL"}
+        still = [words for name, words in places.items() if not left[name]]
+        where = f"may still lie in {', '.join(still)}: `scrub {left['site']} --full` ends that" if still else "gone"
+        out.print(f"Left {left['site']} on {left['left_at']:%Y-%m-%d %H:%M} UTC; {where}", highlight=False)
+    rows: list[list[object]] = [
+        [
+            b["site"],
+            f"{b['taken_at']:%Y-%m-%d %H:%M}",
+            f"{b['until']:%Y-%m-%d}" if b["until"] else "there is a newer one",
+        ]
+        for b in answer["backups"]
+    ]
+    if rows:
+        print_table("Backups taken while they lived at the site", ["site", "taken (UTC)", "kept until"], rows)

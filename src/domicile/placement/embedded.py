@@ -108,6 +108,14 @@ class Embedded:
         """The PostgreSQL programs that run these servers."""
         return self._clusters.binaries
 
+    def folder(self, name: str) -> Path:
+        """One server's data folder, as PostgreSQL keeps it: for whoever may read it."""
+        return self._clusters.folder(name)
+
+    def log(self, name: str) -> Path:
+        """One server's log."""
+        return self._clusters.log(name)
+
     def add(self, name: str) -> Server:
         """Start one more server, for a new site. Only the owner can."""
         _check_name(name)

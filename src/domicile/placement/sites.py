@@ -109,6 +109,7 @@ async def prepare_server(server: Server, credentials: Credentials) -> None:
             login = conninfo_to_dict(conninfo)
             # The password is hexadecimal and the role one of ours: ALTER ROLE takes no parameters.
             await admin.run(f"ALTER ROLE {login['user']} LOGIN PASSWORD '{login['password']}'")
+        await admin.run(f"GRANT pg_monitor TO {AUDIT_ROLE}")  # how old the WAL is
         await admin.run(f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}")
     finally:
         await admin.close()

@@ -30,6 +30,8 @@ from domicile.placement.sites import Site
 from domicile.relocation.rows import erase_rows
 
 DATABASE, FILES, MANIFEST = "database.sealed", "files.sealed", "manifest.json"
+ELSEWHERE = "elsewhere"
+"""A folder of notes about backups in other places, beside those that lie here."""
 BATCH = 5_000
 _PIECE = 1 << 18
 
@@ -69,7 +71,7 @@ class Backups:
     @property
     def folder(self) -> Path:
         """Where this site's backups lie: beside its media, in its country."""
-        return self.site.media.parent / f"{self.site.name}-backups"
+        return backups_folder(self.site)
 
     async def back_up(self, now: datetime, to: Path | None = None, reason: str = "") -> tuple[Path, Manifest]:
         """Write a backup into a new folder, which is whole or absent. Raises InvalidInput for a place elsewhere."""
@@ -90,6 +92,8 @@ class Backups:
             digests = {name: await asyncio.to_thread(_digest, draft / name) for name in sizes}
             manifest = Manifest(self.site.name, self.site.key.name, now, members, sizes, digests, reason)
             (draft / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+            if whole.parent != self.folder:
+                self._note(whole, manifest)
             draft.rename(whole)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
@@ -109,6 +113,13 @@ class Backups:
         erased = await self._ask_the_hub()
         lost = await self._count_lost()
         return Restored(manifest.taken_at, manifest.members, erased, lost)
+
+    def _note(self, whole: Path, manifest: Manifest) -> None:
+        """Before the backup is there, so that none is ever forgotten."""
+        notes = self.folder / ELSEWHERE
+        notes.mkdir(mode=0o700, parents=True, exist_ok=True)
+        note = {"folder": str(whole.absolute()), "manifest": manifest}
+        (notes / f"{whole.name}.json").write_bytes(msgspec.json.encode(note))
 
     async def _seal(self, file: Path, source: AsyncIterator[bytes]) -> int:
         with file.open("xb") as out:
@@ -244,6 +255,11 @@ class Backups:
         )
         here = {row.member_id for row in await self.site.importer.run("SELECT member_id FROM resident")}
         return sum(row.member_id not in here for row in known)
+
+
+def backups_folder(site: Site) -> Path:
+    """Where a site's backups lie: beside its media, in its country."""
+    return site.media.parent / f"{site.name}-backups"
 
 
 async def _ended(process: asyncio.subprocess.Process, program: str) -> None:
