@@ -248,13 +248,18 @@ class Router:
         """Bring a site's read copy of the directory up to date; how many entries were new."""
         site = self._site(Home(name, 1))
         position = await site.app.run("SELECT entry FROM feed_position WHERE feed = 'home'")
-        after = position[0].entry if position else 0
-        entries, up_to = await self.directory.feed_after(name, after)
-        if up_to == after:
-            return 0
+        after, heard = position[0].entry if position else 0, 0
+        while True:
+            entries, up_to = await self.directory.feed_after(name, after)
+            if up_to == after:
+                return heard
+            await self._hear(site, entries, up_to)
+            after, heard = up_to, heard + len(entries)
+
+    async def _hear(self, site: Site, entries: list[FeedEntry], up_to: int) -> None:
+        """A piece of the feed, in one transaction."""
         async with site.app.transaction() as session:
-            for entry in entries:
-                await _apply(session, entry)
+            await _apply(session, entries)
             if erased := [entry.member for entry in entries if entry.home is None]:
                 await self.forget(session, erased)
             await session.execute(
@@ -264,19 +269,14 @@ class Router:
         for entry in entries:
             self._hints.pop(entry.member, None)
         if erased:
-            await self.directory.lose_interest(name, erased)
-        return len(entries)
+            await self.directory.lose_interest(site.name, erased)
 
     async def learn_routes(self, name: SiteName, members: Iterable[MemberId]) -> dict[MemberId, Home]:
         """Ask the hub where these members live, and keep the answer at the site that cares for them."""
         homes = await self.directory.homes(members, asker=name)
         if homes:
-            where = (home.site for home in homes.values())
-            epochs = array(home.epoch for home in homes.values())
-            await self._site(Home(name, 1)).app.run(
-                f"INSERT INTO route SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[]) {_IF_NEWER}",
-                (array(homes), list(where), epochs),
-            )
+            async with self._site(Home(name, 1)).app.transaction() as session:
+                await _keep_routes(session, homes)
         for member, home in homes.items():
             self._remember(member, home)
         return homes
@@ -340,18 +340,24 @@ def asked_for(members: Mapping[MemberId, int]) -> Asked:
     return {"members": array(members), "epochs": array(members.values())}
 
 
-async def _apply(session: Session, entry: FeedEntry) -> None:
+async def _apply(session: Session, entries: Sequence[FeedEntry]) -> None:
     """Entries carry the epoch and apply only if it is higher, so that order and repetition do not matter.
 
     Copies of an erased member go in the same transaction.
     """
-    if entry.home is None:
-        await session.execute("DELETE FROM route WHERE member_id = %s", (entry.member,))
-        await session.execute("DELETE FROM kept_copy WHERE member_id = %s", (entry.member,))
-        return
+    homes = {entry.member: entry.home for entry in entries}  # a member's last entry has their highest epoch
+    erased = array(member for member, home in homes.items() if home is None)
+    await session.execute("DELETE FROM route WHERE member_id = ANY (%s::bigint[])", (erased,))
+    await session.execute("DELETE FROM kept_copy WHERE member_id = ANY (%s::bigint[])", (erased,))
+    await _keep_routes(session, {member: home for member, home in homes.items() if home is not None})
+
+
+async def _keep_routes(session: Session, homes: Mapping[MemberId, Home]) -> None:
+    members = sorted(homes)  # one order for all who write here at once
+    where, epochs = [homes[member].site for member in members], array(homes[member].epoch for member in members)
     await session.execute(
-        f"INSERT INTO route (member_id, site, epoch) VALUES (%s, %s, %s) {_IF_NEWER}",
-        (entry.member, entry.home.site, entry.home.epoch),
+        f"INSERT INTO route SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[]) {_IF_NEWER}",
+        (array(members), where, epochs),
     )
 
 
