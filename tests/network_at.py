@@ -16,7 +16,7 @@ from domicile.ids import MemberId
 from domicile.network.forms import SignUp
 from domicile.placement.embedded import discard
 from domicile.placement.sites import DATABASE, superuser_conninfo
-from domicile.placement.supervisor import postmaster_pid
+from domicile.placement.supervisor import inhabitants, postmaster_pid
 from domicile.running import Domicile
 from domicile.wiring import open_domicile
 
@@ -113,3 +113,39 @@ def killed(domicile: Domicile, name: str) -> Iterator[None]:
         yield
     finally:
         os.kill(supervisor.pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def hanging(domicile: Domicile, name: str) -> Iterator[None]:
+    """The server hangs for the block, as one does whose machine swaps or whose disk is gone; then it goes on."""
+    folder = (domicile.config.data / "pg").resolve() / name
+    stopped = stop_server(folder)
+    try:
+        yield
+    finally:
+        continue_server(stopped)
+
+
+def stop_server(folder: Path) -> list[int]:
+    """SIGSTOP to the postmaster, which then makes no more of them, and to every other process of the cluster."""
+    os.kill(postmaster_pid(folder), signal.SIGSTOP)
+    stopped = inhabitants(folder)
+    for process in stopped:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGSTOP)
+    return stopped
+
+
+def continue_server(stopped: Sequence[int]) -> None:
+    for process in stopped:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
+
+
+def impatient(domicile: Domicile, seconds: float = 0.5) -> None:
+    """Who hangs is found out sooner."""
+    databases = [domicile.hub]
+    for site in domicile.sites.values():
+        databases += [site.app, site.reader, site.importer, site.auditor]
+    for database in databases:
+        database.silent_s = database.connect_s = seconds

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import select
+import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping, Sequence
 from typing import Any
@@ -50,6 +51,11 @@ _READING = (
 RESTART_S = 1.0  # how long a request waits for a server that has just gone away
 PIECE = 1 << 17  # bytes of a COPY that travel at once
 REST_S = 1.0  # how long nobody asks a server that did not come back
+SILENT_S = 3.0  # how long a server may be silent before it is asked whether it still answers anybody
+CONNECT_S = 5.0  # how long it may take to answer that, or a new connection
+CANCEL_S = 1.0  # how long it may take to hear that a statement is not wanted any more
+# A server that cannot be reached any more (a cut line) is noticed like one that was killed: libpq, connection options.
+_CUT_OFF = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 _LOST = ("08", "57P", "53300", "55P03")  # connection, shutdown and crash, too many connections, lock not available
 _SHORT_OF = {"53100": "disk", "53200": "memory"}
 
@@ -204,27 +210,84 @@ def _has_ended(connection: AsyncConnection[Row]) -> bool:
     return bool(poller.poll(0))
 
 
+class _Connection(AsyncConnection[Row]):
+    """A connection on which nobody waits for ever: a server that hangs (stopped, swapping, its disk gone) is noticed.
+
+    Long work is no silence: while a statement takes long, the server is asked over a new connection whether it answers
+    at all. If not, this one is cut, as if the server had died; what was not committed then never is.
+    """
+
+    database: "Database | None" = None
+    """None while the pool makes the connection, which has a time-out of its own."""
+
+    async def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        database = self.database
+        if database is None:
+            return await super().wait(gen, *args, **kwargs)
+        watch: asyncio.Task[None] | None = None
+
+        def doubt() -> None:
+            nonlocal watch
+            watch = asyncio.ensure_future(self._watch(database))
+
+        timer = asyncio.get_running_loop().call_later(database.silent_s, doubt)
+        try:
+            return await super().wait(gen, *args, **kwargs)
+        finally:
+            timer.cancel()
+            if watch is not None:
+                watch.cancel()
+
+    async def cancel_safe(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109 - the driver's name
+        try:
+            await super().cancel_safe(timeout=min(timeout, CANCEL_S))
+        except psycopg.errors.CancellationTimeout:
+            self._cut()
+
+    async def _watch(self, database: "Database") -> None:
+        while await database.answers():  # noqa: ASYNC110 - nobody could tell us
+            await asyncio.sleep(database.silent_s)
+        self._cut()
+
+    def _cut(self) -> None:
+        """Whoever waits on this connection finds it lost."""
+        with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.pgconn.socket)) as cut:
+            cut.shutdown(socket.SHUT_RDWR)
+
+
 class Database:
-    """A pool of connections to one database under one role. `reading`: each only reads, in snapshots."""
+    """A pool of connections to one database under one role. `reading`: each only reads, in snapshots.
+
+    `silent_s` and `connect_s`: how long its server may be silent, and then take to answer at all.
+    """
 
     def __init__(self, name: str, conninfo: str, *, size: int = 8, wait_s: float = 5.0, reading: bool = False) -> None:
         if reading:
             options = conninfo_to_dict(conninfo).get("options") or ""
             conninfo = make_conninfo(conninfo, options=f"{options} {_READING}".strip())
         self.name = name
-        self.conninfo = conninfo = make_conninfo(conninfo, application_name=f"domicile {os.getpid()}")
+        self.silent_s, self.connect_s = SILENT_S, CONNECT_S
+        self.conninfo = conninfo = make_conninfo(conninfo, application_name=f"domicile {os.getpid()}", **_CUT_OFF)
+        self._asking: asyncio.Task[bool] | None = None
         self._reading = reading
         self._wait_s = wait_s
         self._resting_until = 0.0
-        self._pool: AsyncConnectionPool[AsyncConnection[Row]] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
             conninfo,
+            connection_class=_Connection,
+            configure=self._watch_over,
             min_size=1,
             max_size=size,
             open=False,
             timeout=wait_s,
             reconnect_timeout=0,
             max_idle=600,
-            kwargs={"autocommit": True, "row_factory": namedtuple_row, "prepare_threshold": 2, "connect_timeout": 5},
+            kwargs={
+                "autocommit": True,
+                "row_factory": namedtuple_row,
+                "prepare_threshold": 2,
+                "connect_timeout": int(CONNECT_S),
+            },
         )
 
     async def open(self) -> None:
@@ -233,8 +296,30 @@ class Database:
     async def close(self) -> None:
         await self._pool.close(timeout=2)
 
+    async def answers(self) -> bool:
+        """Whether the server answers anybody: everybody who doubts it asks once, together. Refusing is an answer."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self._ask())
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> bool:
+        try:
+            async with asyncio.timeout(self.connect_s):
+                connection = await AsyncConnection.connect(self.conninfo, autocommit=True)
+                await connection.close()
+        except (TimeoutError, psycopg.errors.ConnectionTimeout):
+            self._resting_until = time.monotonic() + REST_S
+            await self._pool.drain()  # those that lie idle would only be silent again
+            return False
+        except psycopg.Error:
+            return True
+        return True
+
+    async def _watch_over(self, connection: _Connection) -> None:
+        connection.database = self
+
     @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection[Row]]:
+    async def _connection(self) -> AsyncIterator[_Connection]:
         """A connection that answers: one that died while it lay idle is replaced before anybody has used it."""
         connection = await self._take()
         try:
@@ -244,7 +329,7 @@ class Database:
         finally:
             await self._give_back(connection)
 
-    async def _take(self) -> AsyncConnection[Row]:
+    async def _take(self) -> _Connection:
         """A connection, waiting a little while the server comes back; not at all if it failed to a moment ago."""
         if time.monotonic() < self._resting_until:
             raise Unavailable(f"{self.name} did not answer a moment ago")
@@ -261,7 +346,7 @@ class Database:
         self._resting_until = 0.0
         return connection
 
-    async def _give_back(self, connection: AsyncConnection[Row]) -> None:
+    async def _give_back(self, connection: _Connection) -> None:
         if not connection.closed and connection.info.transaction_status != pq.TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 await connection.rollback()

@@ -23,7 +23,7 @@ from typing import Any
 
 TICK = 0.2
 LONGEST_BACKOFF = 5.0
-STEADY = 60.0
+STEADY = 10.0
 """A server that ran for so many seconds starts with the shortest back-off again."""
 LOG_LIMIT = 10 * 1024 * 1024
 FAST_SHUTDOWN = 60.0
