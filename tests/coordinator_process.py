@@ -1,55 +1,46 @@
-"""A coordinator in a process of its own, which at one step kills or stops itself: what `kill -9` and SIGSTOP do."""
+"""A coordinator in a process of its own, which at one point of a relocation dies, stops, or hangs a server."""
 
 import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from crash_scene import Scene, act_out
 from domicile.config import load_config
-from domicile.errors import Unavailable
-from domicile.ids import MemberId, SiteName
+from domicile.law.library import load_packs
 from domicile.wiring import open_domicile
+from network_at import impatient, stop_server
+
+LAW = load_packs(None)  # read once, by the server of which the processes are forks
+LONGEST_S = 120
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["domicile.wiring", "coordinator_process"])
+_context.set_forkserver_preload(["coordinator_process"])
 
 
-class Refused(Unavailable):
-    """What a batch fails of, so that it is undone."""
-
-
-def start_coordinator(
-    data: Path, members: Sequence[MemberId], source: SiteName, target: SiteName, step: str, sign: int, undo: bool
-) -> BaseProcess:
-    """Begin to move members; at `step` the process gets `sign`. With `undo` the batch fails before the flip."""
-    process = _context.Process(
-        target=_coordinate, args=(str(data), list(members), source, target, step, int(sign), undo), daemon=True
-    )
+def start_coordinator(data: Path, scene: Scene, victim: str) -> BaseProcess:
+    """Act a scene out. At its point `victim`: `kill coordinator`, `stop coordinator`, or `hang NAME` of a server."""
+    process = _context.Process(target=_coordinate, args=(str(data), scene, victim), daemon=True)
     process.start()
     return process
 
 
-def _coordinate(
-    data: str, members: list[MemberId], source: SiteName, target: SiteName, step: str, sign: int, undo: bool
-) -> None:
-    met = []
+def _coordinate(data: str, scene: Scene, victim: str) -> None:
+    how, whom = victim.split()
 
-    async def at(passed: str) -> None:
-        if passed == step and not met:  # there may be a second batch, of those who were busy
-            met.append(step)
-            os.kill(os.getpid(), sign)
-        if undo and passed == "compared":
-            raise Refused("the test refuses this batch")
+    async def crash(point: str) -> None:
+        if how == "hang":
+            stop_server((Path(data) / "pg").resolve() / whom)
+        else:
+            os.kill(os.getpid(), signal.SIGKILL if how == "kill" else signal.SIGSTOP)
 
     async def work() -> None:
-        config = load_config(data=Path(data), sites="de,ru")
-        async with open_domicile(config) as domicile:
-            domicile.coordinator.on_step = at
+        async with open_domicile(load_config(data=Path(data), sites="de,ru"), law=LAW) as domicile:
+            impatient(domicile)
             domicile.coordinator.patience_s = 5.0
-            await domicile.coordinator.relocate(members, source, target, "a test")
+            await act_out(domicile, scene, crash)
 
-    signal.alarm(60)
+    signal.alarm(LONGEST_S)
     asyncio.run(work())

@@ -142,7 +142,7 @@ def continue_server(stopped: Sequence[int]) -> None:
             os.kill(process, signal.SIGCONT)
 
 
-def impatient(domicile: Domicile, seconds: float = 0.5) -> None:
+def impatient(domicile: Domicile, seconds: float = 1.0) -> None:
     """Who hangs is found out sooner."""
     databases = [domicile.hub]
     for site in domicile.sites.values():

@@ -65,6 +65,8 @@ class Domicile(Engine):
 
     async def tick(self) -> None:
         """Recurring work: hear the hub, deliver, finish sign-ups and moves, see to copies, write what was counted."""
+        with contextlib.suppress(Unavailable):
+            await self.coordinator.collect()
         for name in self.sites:
             with contextlib.suppress(Unavailable, TimeoutError):
                 await self.router.apply_feed(name)

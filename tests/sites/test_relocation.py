@@ -9,7 +9,7 @@ from domicile.ids import MemberId, PostId, SiteName
 from domicile.network.posts import Draft
 from domicile.placement.files import list_files
 from domicile.relocation.moved import Moved
-from domicile.relocation.passage import FORWARD
+from domicile.relocation.points import FORWARD
 from domicile.running import Domicile
 from network_at import MakeMember
 from pictures import picture

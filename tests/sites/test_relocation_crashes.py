@@ -1,8 +1,8 @@
-"""Relocation survives everything that can die in the middle of it, while members write, read and are answered.
+"""Relocation survives everything that can die or hang in the middle of it, while members write, read and are answered.
 
-Each step of the protocol is met by each victim: the coordinator (kill -9; or stopped, overtaken by another and then
-continued) and the PostgreSQL of source, target and hub. The usual run takes one victim a step, another every day;
-`--every-crash` takes them all.
+Each point (`relocation.points`) is met by each victim: the coordinator, killed, or stopped, overtaken by another and
+continued; the PostgreSQL of source, target and hub, killed, or hanging while another coordinator takes over and then
+continued. The usual run takes some of these cases, others every day; `--every-crash` takes them all.
 """
 
 import asyncio
@@ -10,18 +10,20 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from multiprocessing.process import BaseProcess
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from coordinator_process import Refused, start_coordinator
+from coordinator_process import start_coordinator
+from crash_scene import Scene, act_out
+from domicile.errors import Unavailable
 from domicile.ids import MemberId, SiteName
-from domicile.relocation.passage import BACKWARD, FORWARD, STEPS
+from domicile.placement.supervisor import inhabitants, postmaster_pid
+from domicile.relocation.points import INSIDE, NOT_ANSWERED, ORDERS, POINTS, STEPS, STREAMS
 from domicile.running import Domicile
-from network_at import SetClock, network_at
+from network_at import SetClock, continue_server, hanging, impatient, network_at
 from relocating import (
     GERMANY,
     RUSSIA,
@@ -33,119 +35,184 @@ from relocating import (
     resume_all,
 )
 
-VICTIMS = ("source", "target", "hub", "killed", "stopped")
+COORDINATOR = ("kill coordinator", "stop coordinator")
+VICTIMS = (*COORDINATOR, *(f"{how} {whom}" for how in ("kill", "hang") for whom in ("source", "target", "hub")))
+STEPS_A_DAY, INSIDE_A_DAY = 12, 12
 CLOCK = SetClock()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "victim" in metafunc.fixturenames:
+        every = metafunc.config.getoption("--every-crash")
+        cases = [(point, victim) for victim in VICTIMS for point in POINTS] if every else cases_of_the_day()
+        metafunc.parametrize(("point", "victim"), cases, ids=[f"{victim} at {point}" for point, victim in cases])
+
+
+def cases_of_the_day() -> list[tuple[str, str]]:
+    """All victims as often as each other; in some weeks all points with all of them."""
+    day = random.Random(datetime.now(UTC).toordinal())
+    points = day.sample(STEPS, STEPS_A_DAY) + day.sample([*INSIDE, *STREAMS.values()], INSIDE_A_DAY)
+    day.shuffle(points)
+    return [(point, VICTIMS[number % len(VICTIMS)]) for number, point in enumerate(points)]
 
 
 @pytest.fixture(scope="module")
 async def life(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Life]:
     folder = tmp_path_factory.mktemp("crashes") / "data"
     async with network_at(folder, sites="de,ru", clock=CLOCK) as domicile:
+        impatient(domicile)
         domicile.coordinator.patience_s = 15.0
         yield await Life.begin(domicile)
 
 
-def chosen(request: pytest.FixtureRequest, step: str) -> list[str]:
-    """The victims of this run."""
-    if request.config.getoption("--every-crash"):
-        return list(VICTIMS)
-    return [VICTIMS[(STEPS.index(step) + datetime.now(UTC).toordinal()) % len(VICTIMS)]]
-
-
-@pytest.mark.parametrize("step", FORWARD)
-async def test_a_crash_on_the_way_there(request: pytest.FixtureRequest, life: Life, step: str) -> None:
-    for victim in chosen(request, step):
-        await crash(life, step, victim, undo=False)
-
-
-@pytest.mark.parametrize("step", BACKWARD)
-async def test_a_crash_on_the_way_back(request: pytest.FixtureRequest, life: Life, step: str) -> None:
-    for victim in chosen(request, step):
-        await crash(life, step, victim, undo=True)
-
-
-async def test_a_coordinator_stopped_in_the_middle_of_anything(request: pytest.FixtureRequest, life: Life) -> None:
-    """Not at a step but at any instant: in a transaction, in a stream, in a commit."""
-    for _ in range(40 if request.config.getoption("--every-crash") else 4):
-        source, target = await ways(life)
-        process = start_coordinator(data_of(life), life.moving, source, target, "", signal.SIGSTOP, undo=False)
-        async with life.going_on():
-            await batch_opened(life.domicile)
-            await asyncio.sleep(random.uniform(0, 0.25))
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid or 0, signal.SIGSTOP)
-            await resume_all(life.domicile)
-            os.kill(process.pid or 0, signal.SIGCONT)
-            await asyncio.to_thread(process.join, 30)
-        await check_everything(life, CLOCK)
-
-
-async def crash(life: Life, step: str, victim: str, *, undo: bool) -> None:
+async def test_each_point_is_reached_and_no_other_order_is_known(life: Life) -> None:
+    """So the cases below are all there are."""
     source, target = await ways(life)
+    assert orders_of(life.domicile) == {order for orders in ORDERS.values() for order in orders} | {
+        "Describe",
+        "Export",
+    }
+    passed: list[str] = []
+    async with life.busy(source):
+        passed += await act_out(life.domicile, Scene(tuple(life.moving), source, target, "drop in"), nothing)
+    source, target = await ways(life)
+    passed += await act_out(life.domicile, Scene(tuple(life.moving), source, target, "undone in"), nothing)
+    await life.domicile.journal.open_batch(source, target, life.moving, "left alone")
+    passed += await act_out(life.domicile, Scene(tuple(life.moving), source, target, "take over in"), nothing)
+    assert set(passed) == set(POINTS)
+    await check_everything(life, CLOCK)
+
+
+async def test_a_crash(life: Life, point: str, victim: str) -> None:
+    source, target = await ways(life)
+    scene = Scene(tuple(life.moving), source, target, point)
+    how, whom = victim.split()
+    name = {"source": source, "target": target}.get(whom, whom)
     async with life.going_on():
-        if victim in ("killed", "stopped"):
-            await crash_coordinator(life, source, target, step, victim, undo=undo)
-        else:
-            name = {"source": source, "target": target, "hub": "hub"}[victim]
-            await crash_server(life, source, target, step, name, undo=undo)
+        if scene.resume:
+            await leave_open(life, scene)
+        async with life.busy(source) if scene.drop else contextlib.nullcontext():
+            if whom == "coordinator":
+                await crash_coordinator(life, scene, victim)
+            elif how == "kill":
+                await crash_server(life, scene, name)
+            else:
+                await hang_server(life, scene, name)
         await everybody_answers(life.domicile)
         await resume_all(life.domicile)
     await check_everything(life, CLOCK)
 
 
-async def crash_server(life: Life, source: SiteName, target: SiteName, step: str, name: str, *, undo: bool) -> None:
-    passed: list[str] = []
-
-    async def at(now: str) -> None:
-        passed.append(now)
-        if now == step and passed.count(now) == 1:
-            kill_server(life.domicile, name)
-        if undo and now == "compared":
-            raise Refused("the test refuses this batch")
-
-    life.domicile.coordinator.on_step = at
-    try:
-        await life.domicile.coordinator.relocate(life.moving, source, target, "a test")
-    finally:
-        life.domicile.coordinator.on_step = lambda step: asyncio.sleep(0)
-    assert step in passed, f"{step} was never reached"
-
-
-async def crash_coordinator(
-    life: Life, source: SiteName, target: SiteName, step: str, victim: str, *, undo: bool
-) -> None:
-    sign = signal.SIGKILL if victim == "killed" else signal.SIGSTOP
-    process = start_coordinator(data_of(life), life.moving, source, target, step, sign, undo=undo)
-    try:
-        await dead_or_stopped(process)
-        await resume_all(life.domicile)
-        if victim == "stopped":
-            os.kill(process.pid or 0, signal.SIGCONT)
-            await asyncio.to_thread(process.join, 30)
+async def test_anything_hangs_in_the_middle_of_anything(request: pytest.FixtureRequest, life: Life) -> None:
+    """Not at a point but at any instant: in a statement, in a stream, in a commit."""
+    for number in range(60 if request.config.getoption("--every-crash") else 3):
+        source, target = await ways(life)
+        process = start_coordinator(data_of(life), Scene(tuple(life.moving), source, target, ""), "stop coordinator")
+        async with life.going_on():
+            await batch_opened(life.domicile)
+            await asyncio.sleep(random.uniform(0, 0.25))
+            if number % 2:
+                await overtake_while_hanging(life, random.choice((source, target, SiteName("hub"))))
+            else:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid or 0, signal.SIGSTOP)
+                await resume_all(life.domicile)
+                os.kill(process.pid or 0, signal.SIGCONT)
+            await asyncio.to_thread(process.join, 60)
             assert process.exitcode is not None, "the coordinator that was overtaken goes on for ever"
+            await everybody_answers(life.domicile)
+            await resume_all(life.domicile)
+        await check_everything(life, CLOCK)
+
+
+async def crash_server(life: Life, scene: Scene, name: str) -> None:
+    async def crash(point: str) -> None:
+        kill_server(life.domicile, name)
+        if point.endswith(NOT_ANSWERED):
+            raise Unavailable("the answer was lost with the server")
+
+    passed = await act_out(life.domicile, scene, crash)
+    assert scene.point in passed, f"{scene.point} was never reached"
+
+
+async def hang_server(life: Life, scene: Scene, name: str) -> None:
+    """Another coordinator comes while the server hangs; then it goes on, as does the first coordinator."""
+    folder = (data_of(life) / "pg").resolve() / name
+    process = start_coordinator(data_of(life), scene, f"hang {name}")
+    try:
+        await until(lambda: not process.is_alive() or is_stopped(postmaster_pid(folder)))
+        assert process.is_alive(), f"{scene.point} was never reached"
+        await overtake(life)
+        continue_server(inhabitants(folder))
+        await asyncio.to_thread(process.join, 60)
+        assert process.exitcode == 0, "the coordinator that was overtaken goes on for ever, or fell over it"
+    finally:
+        continue_server(inhabitants(folder))
+        process.kill()
+
+
+async def overtake_while_hanging(life: Life, name: str) -> None:
+    with hanging(life.domicile, name):
+        await overtake(life)
+
+
+async def overtake(life: Life) -> None:
+    """What `relocate --resume` can do while a server hangs: something or nothing, but soon."""
+    async with asyncio.timeout(40):
+        with contextlib.suppress(Unavailable):
+            await life.domicile.coordinator.resume(timedelta(0), patience_s=random.uniform(0.1, 1.5))
+
+
+async def crash_coordinator(life: Life, scene: Scene, victim: str) -> None:
+    process = start_coordinator(data_of(life), scene, victim)
+    try:
+        await until(lambda: not process.is_alive() or is_stopped(process.pid or 0))
+        if victim == "stop coordinator":
+            assert process.is_alive(), f"{scene.point} was never reached"
+            await resume_all(life.domicile)
+            os.kill(process.pid or 0, signal.SIGCONT)
+            await asyncio.to_thread(process.join, 60)
+            assert process.exitcode == 0, "the coordinator that was overtaken goes on for ever, or fell over it"
         else:
-            assert process.exitcode == -signal.SIGKILL, f"{step} was never reached"
+            assert process.exitcode == -signal.SIGKILL, f"{scene.point} was never reached"
     finally:
         process.kill()
 
 
-async def dead_or_stopped(process: BaseProcess) -> None:
-    """Return when the process has met its signal."""
-    for _ in range(3000):
-        if not process.is_alive() or _is_stopped(process):
+async def leave_open(life: Life, scene: Scene) -> None:
+    """A batch whose coordinator has died in the middle of it."""
+    midway = Scene(scene.members, scene.source, scene.target, random.choice(("copied", "fenced", "flipped")))
+    await crash_coordinator(life, midway, "kill coordinator")
+
+
+async def nothing(point: str) -> None:
+    """No crash."""
+
+
+def orders_of(domicile: Domicile) -> set[str]:
+    """Every order that a site takes."""
+    exchange = domicile.exchange
+    channels = {channel for _, channel in (*exchange._handlers, *exchange._sources, *exchange._sinks)}
+    return {channel.removeprefix("relocation.") for channel in channels if channel.startswith("relocation.")}
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Return when it is true."""
+    for _ in range(6000):
+        if true():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("the coordinator never came to the step")
+    raise AssertionError("the coordinator never came to the point")
 
 
-def _is_stopped(process: BaseProcess) -> bool:
+def is_stopped(pid: int) -> bool:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just died
-        return Path(f"/proc/{process.pid}/stat").read_text().rsplit(") ", 1)[1].startswith("T")
-    return True
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].startswith("T")
+    return False
 
 
 async def batch_opened(domicile: Domicile) -> None:
-    for _ in range(3000):
+    for _ in range(6000):
         if await domicile.journal.unfinished():
             return
         await asyncio.sleep(0.002)

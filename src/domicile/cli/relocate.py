@@ -24,8 +24,9 @@ from domicile.cli.output import (
 )
 from domicile.cli.relocate_report import moving_bar, show_moved, show_resumed
 from domicile.errors import InvalidInput
-from domicile.ids import MemberId, country_of_site
+from domicile.ids import MemberId, SiteName, country_of_site, parse_site_name
 from domicile.plan.departures import Departure
+from domicile.relocation.coordinator import Resumed
 from domicile.relocation.lawful import find_barred
 from domicile.relocation.moved import Moved
 from domicile.relocation.pace import Pace
@@ -42,6 +43,10 @@ def relocate_command(
         float | None, typer.Option(metavar="MS", help="Rest while 1 % of members' writes wait longer than that.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Complete or undo what a crash cut short.")] = False,
+    without_source: Annotated[
+        str | None, typer.Option(metavar="SITE", help="With --resume: this site, you vouch, will not answer again.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="With --without-source: why; the journal keeps it.")] = None,
     silent: Annotated[float, typer.Option(help="With --resume: seconds that a coordinator must be silent.")] = 10.0,
     pause: Annotated[bool, typer.Option("--pause", help="Relocations at work begin no further batch.")] = False,
     go_on: Annotated[bool, typer.Option("--continue", help="After --pause.")] = False,
@@ -67,8 +72,9 @@ def relocate_command(
                 "say whom to move: --member ID --to SITE, or --plan DATE; or --resume, --pause, --continue, --cancel"
             )
         chosen = settings(data, config)
-        if resume:
-            show_resumed(on_network(chosen, lambda d: d.coordinator.resume(_silence(silent))), json)
+        if resume or without_source or reason:
+            lost = _lost(resume, without_source, reason)
+            show_resumed(on_network(chosen, lambda d: _resume(d, _silence(silent), lost)), json)
             return
         if pause or go_on or cancel:
             on_network(chosen, lambda d: _wish(d.coordinator.wishes, pause=pause, cancel=cancel))
@@ -90,6 +96,24 @@ def relocate_command(
         show_moved(moved, moves, dry_run, json)
         if moved.left or moved.unfinished:
             raise typer.Exit(1)
+
+
+def _lost(resume: bool, without: str | None, reason: str | None) -> tuple[SiteName, str] | None:
+    """The site given up for lost, and why. The settings need not name it any more."""
+    if resume and without is reason is None:
+        return None
+    if not (resume and without and reason):
+        raise InvalidInput("a source given up for lost is named with --resume --without-source SITE --reason TEXT")
+    site = parse_site_name(without)
+    if site is None:
+        raise InvalidInput(f"{without} is no name of a site")
+    return site, reason
+
+
+async def _resume(domicile: Domicile, silent: timedelta, lost: tuple[SiteName, str] | None) -> list[Resumed]:
+    if lost is not None:
+        return await domicile.coordinator.resume_without(*lost, silent)
+    return [*await domicile.coordinator.resume(silent), *await domicile.coordinator.collect()]
 
 
 def _silence(seconds: float) -> timedelta:

@@ -1,7 +1,8 @@
 """Before a site serves: whoever it holds under an older epoch than the hub's, or whom the hub knows as erased, waits.
 
-That is what a site restored from a backup would otherwise serve: members who have moved on or are gone. Their rows stay
-for the audit to show and the operator to settle; nobody is served from them.
+That is what a site would otherwise serve that was restored from a backup, or that was given up for lost in the middle
+of a move and comes back: members who have moved on or are gone. Their rows stay for the audit to show and the operator
+to settle, or for the relocation to erase; nobody is served from them.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ async def quarantine_stale(site: Site, directory: Directory) -> int:
     after = stale = 0
     while True:
         rows = await site.app.run(
-            "SELECT member_id, epoch FROM resident WHERE member_id > %s AND state = 'home' ORDER BY member_id LIMIT %s",
+            "SELECT member_id, epoch FROM resident WHERE member_id > %s AND state IN ('home', 'leaving')"
+            " ORDER BY member_id LIMIT %s",
             (after, BATCH),
         )
         if not rows:
@@ -35,7 +37,8 @@ async def _set_moved(site: Site, members: Sequence[MemberId]) -> int:
     if not members:
         return 0
     rows = await site.app.run(
-        "UPDATE resident SET state = 'moved' WHERE member_id = ANY (%s) AND state = 'home' RETURNING member_id",
+        "UPDATE resident SET state = 'moved' WHERE member_id = ANY (%s) AND state IN ('home', 'leaving')"
+        " RETURNING member_id",
         (members,),
     )
     return len(rows)

@@ -10,10 +10,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from domicile.errors import DomicileError, Unavailable
+from domicile.errors import Conflict, DomicileError, Unavailable
 from domicile.ids import MemberId, SiteName
+from domicile.relocation.agent import channel
 from domicile.relocation.departure import Departure
 from domicile.relocation.journal import Batch, Journal, Superseded
+from domicile.relocation.messages import Describe, Shape
 from domicile.relocation.moved import Moved
 from domicile.relocation.pace import Pace
 from domicile.relocation.passage import Passage
@@ -29,14 +31,14 @@ MOST_AT_ONCE = 4  # each holds a connection of the importer's pool for as long a
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A batch that was taken over, and what became of it: `done`, `undone`, or why it still waits."""
+    """A batch that was taken over, and what became of it: `done`, `undone`, `owed` by its source, or why it waits."""
 
     batch: Batch
     outcome: str
 
     @property
     def closed(self) -> bool:
-        return self.outcome in ("done", "undone")
+        return self.outcome in ("done", "undone", "owed")
 
 
 @dataclass
@@ -81,19 +83,54 @@ class Coordinator:
 
     async def resume(self, silent_for: timedelta = SILENCE, patience_s: float | None = None) -> list[Resumed]:
         """Complete or undo every batch whose coordinator is silent; what became of each. Others are left to theirs."""
+        found = [await self._finish(number, silent_for, patience_s) for number in await self.journal.unfinished()]
+        return [resumed for resumed in found if resumed is not None]
+
+    async def resume_without(self, source: SiteName, why: str, silent_for: timedelta = SILENCE) -> list[Resumed]:
+        """Settle what has flipped without its source, on the operator's word that it will not answer again.
+
+        Raises Conflict if it does. Batches that have not flipped can only be undone there, and wait.
+        """
+        if await self._answers(source):
+            raise Conflict(f"{source} answers: `relocate --resume` completes its batches; nothing was done without it")
         found = []
         for number in await self.journal.unfinished():
-            try:
-                batch = await self.journal.take_over(number, silent_for)
-            except Superseded:
-                continue
-            try:
-                passage = self._passage(batch)
-                passage.patience_s = self.patience_s if patience_s is None else patience_s
-                found.append(Resumed(batch, await passage.finish()))
-            except DomicileError as error:
-                found.append(Resumed(batch, error.detail))
-        return found
+            batch = await self.journal.find(number)
+            if batch.source == source and batch.state in ("flipped", "vouched"):
+                found.append(await self._finish(number, silent_for, None, vouch=why))
+        return [resumed for resumed in found if resumed is not None]
+
+    async def collect(self) -> list[Resumed]:
+        """A source that was given up for lost has come back: it settles and erases before it serves anybody."""
+        found = []
+        for number, source in await self.journal.owed():
+            if await self._answers(source):
+                found.append(await self._finish(number, timedelta(seconds=1), None))
+        return [resumed for resumed in found if resumed is not None]
+
+    async def _finish(
+        self, number: int, silent_for: timedelta, patience_s: float | None, *, vouch: str | None = None
+    ) -> Resumed | None:
+        """Take a batch over and finish it; None if it is another's."""
+        try:
+            batch = await self.journal.take_over(number, silent_for)
+        except Superseded:
+            return None
+        try:
+            if vouch is not None and batch.state == "flipped":
+                await self.journal.vouch(batch, vouch)
+            passage = self._passage(batch)
+            passage.patience_s = self.patience_s if patience_s is None else patience_s
+            return Resumed(batch, await passage.finish())
+        except DomicileError as error:
+            return Resumed(batch, error.detail)
+
+    async def _answers(self, site: SiteName) -> bool:
+        order = Describe(batch=0, token=b"", role="source")
+        with contextlib.suppress(Unavailable):
+            await self.exchange.ask(site, channel(Describe), order, Shape)
+            return True
+        return False
 
     def _passage(self, batch: Batch, departure: Departure | None = None) -> Passage:
         return Passage(

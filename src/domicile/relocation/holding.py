@@ -13,8 +13,9 @@ from domicile.database import Row, Session, array
 from domicile.errors import Unavailable
 from domicile.ids import MemberId
 from domicile.placement.sites import Site
-from domicile.relocation.journal import Batch, Journal, Superseded
+from domicile.relocation.journal import FLIPPED, Batch, Journal, Superseded
 from domicile.relocation.messages import Begin, Order
+from domicile.relocation.points import NOT_ANSWERED, NOT_COMMITTED
 
 # A coordinator that is stopped in the middle of a transaction keeps its locks no longer than this. Planning a statement
 # over all tables takes as long as running it for a thousand members: a connection plans each once.
@@ -78,6 +79,8 @@ class Holding:
             record = await self._record(session, order, "FOR SHARE")
             await self._ask_journal(order, "open")
             yield session, [MemberId(member) for member in record.members]
+            await self._pass(order, NOT_COMMITTED)
+        await self._pass(order, NOT_ANSWERED)
 
     @contextlib.asynccontextmanager
     async def work(
@@ -88,6 +91,8 @@ class Holding:
         async with self.site.importer.transaction(_SNAPSHOT if snapshot else _BEGIN) as session:
             record = await self._record(session, order, "FOR UPDATE" if alone else "FOR SHARE")
             yield session, [MemberId(member) for member in record.members]
+            await self._pass(order, NOT_COMMITTED)
+        await self._pass(order, NOT_ANSWERED)
 
     @contextlib.asynccontextmanager
     async def follow(self, order: Order, state: str) -> AsyncIterator[tuple[Session, dict[MemberId, int], str]]:
@@ -110,6 +115,8 @@ class Holding:
                 batch = await self._ask_journal(order, state)
                 free = await self._free(session, order, sorted(batch.members))
                 yield session, {member: batch.members[member] for member in free}, here
+                await self._pass(order, NOT_COMMITTED)
+            await self._pass(order, NOT_ANSWERED)
         except Unavailable:
             self._known.pop((order.batch, order.role), None)  # somebody is in the way: end them the next time
             raise
@@ -122,11 +129,17 @@ class Holding:
 
     async def forget(self, order: Order) -> None:
         """The last word: the record goes."""
-        await self.site.importer.run(
-            "DELETE FROM relocation WHERE batch_id = %s AND role = %s AND token = %s AND state <> 'open'",
-            (order.batch, order.role, order.token),
-        )
+        async with self.site.importer.transaction(_BEGIN) as session:
+            await session.execute(
+                "DELETE FROM relocation WHERE batch_id = %s AND role = %s AND token = %s AND state <> 'open'",
+                (order.batch, order.role, order.token),
+            )
+            await self._pass(order, NOT_COMMITTED)
+        await self._pass(order, NOT_ANSWERED)
         self._known.pop((order.batch, order.role), None)
+
+    async def _pass(self, order: Order, when: str) -> None:
+        await self.journal.on_point(f"{type(order).__name__} at the {order.role}, {when}")
 
     async def _record(self, session: Session, order: Order, lock: str) -> Row:
         record = await session.one(f"{_RECORD} {lock}", (order.batch, order.role))
@@ -170,7 +183,7 @@ class Holding:
         batch = await self.journal.find(order.batch)
         if batch.token != order.token:
             raise Superseded(f"batch {order.batch} has another coordinator now")
-        if batch.state != state:
+        if batch.state not in (FLIPPED if state == "flipped" else (state,)):
             raise Superseded(f"batch {order.batch} is {batch.state} and not {state}")
         if self.site.name != (batch.source if order.role == "source" else batch.target):
             raise Superseded(f"{self.site.name} is not the {order.role} of batch {order.batch}")

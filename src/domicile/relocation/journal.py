@@ -1,13 +1,17 @@
 """The relocation journal at the hub: which members are on their way from where to where, and the only truth about it.
 
 A batch is open until one transaction of the hub makes it `flipped` (the members' homes and epochs change in the same
-transaction) or `abandoned`. No site leaves `leaving` or `arriving` on its own opinion: it follows the journal. Whoever
-takes a batch over replaces its token, and nothing is accepted any more from the coordinator before.
+transaction) or `abandoned`. Where the source never answers again, the operator's word makes a flipped batch `vouched`:
+the target settles without it, and what the source holds is `owed` until it comes back, if ever. No site leaves
+`leaving` or `arriving` on its own opinion: it follows the journal. Whoever takes a batch over replaces its token, and
+nothing is accepted any more from the coordinator before.
 
 How long a coordinator has been silent is told by the hub's own clock, which is nobody's fact.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,17 +24,24 @@ from domicile.placement.routing import Clock
 from domicile.placement.sites import new_token
 from domicile.placement.waits import longest_wait_ms
 from domicile.relocation.chain import add_entry, is_intact, lock_head, read_entries
+from domicile.relocation.points import NOT_ANSWERED, NOT_COMMITTED
 
 BATCH = Lifecycle(
     "batch",
     {
         "open": ("flipped", "abandoned"),
-        "flipped": ("done",),
+        "flipped": ("done", "vouched"),
+        "vouched": ("owed",),
+        "owed": ("done",),
         "abandoned": ("undone",),
         "done": (),
         "undone": (),
     },
 )
+
+FLIPPED = ("flipped", "vouched", "owed")
+"""The states after the members' home has changed, until the batch is done."""
+_AT_WORK = sorted(BATCH.moves.keys() - BATCH.ends - {"owed"})
 
 # A coordinator that is stopped in the middle of a transaction must not hold up the hub: nobody could sign up.
 _BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL lock_timeout = '10s'"
@@ -59,17 +70,20 @@ class Batch:
 
 
 class Journal:
-    """Opens, decides and closes batches at the hub."""
+    """Opens, decides and closes batches at the hub.
+
+    `on_point` is told each point inside an order or an entry (`points`) as it is passed: tests crash there.
+    """
 
     def __init__(self, hub: Database, clock: Clock) -> None:
         self.hub = hub
         self.clock = clock
+        self.on_point: Callable[[str], Awaitable[None]] = lambda point: asyncio.sleep(0)
 
     async def open_batch(self, source: SiteName, target: SiteName, members: Sequence[MemberId], reason: str) -> Batch:
         """A new batch of those members who live at `source` and are in no other. Raises NotFound if there are none."""
         now, token = self.clock(), new_token()
-        async with self.hub.transaction(_BEGIN) as hub:
-            head = await lock_head(hub)
+        async with self._entering("open") as (hub, head):
             rows = await hub.fetch(
                 "SELECT h.member_id, h.epoch FROM home h WHERE h.member_id = ANY (%s::bigint[]) AND h.site = %s"
                 " AND NOT EXISTS (SELECT FROM relocation_member m WHERE m.member_id = h.member_id AND m.moving)"
@@ -97,8 +111,7 @@ class Journal:
 
     async def drop_members(self, batch: Batch, members: Sequence[MemberId], why: str) -> None:
         """Members who did not yield, or were erased meanwhile, are free again: both sites have dropped them."""
-        async with self.hub.transaction(_BEGIN) as hub:
-            head = await lock_head(hub)
+        async with self._entering("drop") as (hub, head):
             await _guard(hub, batch)
             await hub.execute(
                 "UPDATE relocation_member SET moving = false WHERE batch_id = %s AND member_id = ANY (%s::bigint[])",
@@ -111,8 +124,7 @@ class Journal:
 
         `members` is how many the coordinator believes to be on their way. Raises Superseded, or Gone.
         """
-        async with self.hub.transaction(_BEGIN) as hub:
-            head = await lock_head(hub)
+        async with self._entering("flip") as (hub, head):
             await _decide(hub, batch, "flipped")
             await hub.execute(
                 "INSERT INTO interest SELECT %s, member_id FROM relocation_member WHERE batch_id = %s AND moving"
@@ -131,23 +143,34 @@ class Journal:
 
     async def abandon(self, batch: Batch, why: str) -> None:
         """From here the batch can only be undone. Raises Superseded if it is flipped, or not ours."""
-        async with self.hub.transaction(_BEGIN) as hub:
-            head = await lock_head(hub)
+        async with self._entering("abandon") as (hub, head):
             await _decide(hub, batch, "abandoned")
             await add_entry(hub, head, batch.number, "abandon", {"why": why}, self.clock())
 
     async def close(self, batch: Batch, state: str, fields: Mapping[str, Any]) -> None:
         """`done` after `flipped`, `undone` after `abandoned`: both sites have followed and forgotten the batch."""
-        async with self.hub.transaction(_BEGIN) as hub:
-            head = await lock_head(hub)
+        async with self._entering(state) as (hub, head):
             await _decide(hub, batch, state)
             await hub.execute("UPDATE relocation_member SET moving = false WHERE batch_id = %s", (batch.number,))
             await add_entry(hub, head, batch.number, state, fields, self.clock())
 
+    async def vouch(self, batch: Batch, why: str) -> None:
+        """The operator's word that the source will not answer again: the target need not wait for it any longer."""
+        async with self._entering("vouch") as (hub, head):
+            await _decide(hub, batch, "vouched")
+            fields = {"without": batch.source, "members": len(batch.members), "why": why}
+            await add_entry(hub, head, batch.number, "vouch", fields, self.clock())
+
+    async def owe(self, batch: Batch) -> None:
+        """The target has settled: its members are free. What the source still holds is owed."""
+        async with self._entering("owe") as (hub, head):
+            await _decide(hub, batch, "owed")
+            await hub.execute("UPDATE relocation_member SET moving = false WHERE batch_id = %s", (batch.number,))
+            await add_entry(hub, head, batch.number, "owe", {"site": batch.source}, self.clock())
+
     async def note(self, batch: Batch, step: str, fields: Mapping[str, Any]) -> None:
         """Write down a step that both sites have taken. Raises Superseded."""
-        async with self.hub.transaction(_BEGIN) as hub:
-            head = await lock_head(hub)
+        async with self._entering(step) as (hub, head):
             await _guard(hub, batch)
             await add_entry(hub, head, batch.number, step, fields, self.clock())
 
@@ -162,8 +185,7 @@ class Journal:
 
     async def take_over(self, number: int, silent_for: timedelta) -> Batch:
         """Become the coordinator of a batch whose own has been silent so long. Raises Superseded if it has not."""
-        async with self.hub.transaction(_BEGIN) as hub:
-            head = await lock_head(hub)
+        async with self._entering("take over") as (hub, head):
             state = await hub.value(
                 "UPDATE relocation SET token = %s, seen_at = clock_timestamp() WHERE batch_id = %s"
                 " AND state <> ALL (%s) AND seen_at <= clock_timestamp() - %s RETURNING state",
@@ -175,10 +197,11 @@ class Journal:
         return await self.find(number)
 
     async def find(self, number: int) -> Batch:
-        """A batch with the members still in it. Raises NotFound."""
+        """A batch with the members still in it (if owed, with all it ever had). Raises NotFound."""
         rows = await self.hub.run(
             "SELECT r.*, m.* FROM relocation r LEFT JOIN LATERAL (SELECT array_agg(member_id) AS members,"
-            " array_agg(o.epoch) AS epochs FROM relocation_member o WHERE o.batch_id = r.batch_id AND moving) m ON true"
+            " array_agg(o.epoch) AS epochs FROM relocation_member o"
+            "   WHERE o.batch_id = r.batch_id AND (moving OR r.state = 'owed')) m ON true"
             " WHERE r.batch_id = %s",
             (number,),
         )
@@ -195,12 +218,25 @@ class Journal:
             raise Superseded(f"batch {batch.number} has another coordinator now")
         return str(rows[0].state)
 
+    @contextlib.asynccontextmanager
+    async def _entering(self, entry: str) -> AsyncIterator[tuple[Session, bytes]]:
+        """The transaction of an entry, with the head of the chain locked for it."""
+        async with self.hub.transaction(_BEGIN) as hub:
+            yield hub, await lock_head(hub)
+            await self.on_point(f"{entry} in the journal, {NOT_COMMITTED}")
+        await self.on_point(f"{entry} in the journal, {NOT_ANSWERED}")
+
     async def unfinished(self) -> list[int]:
-        """Every batch that is not closed, oldest first."""
+        """Every batch that somebody must complete or undo, oldest first."""
         rows = await self.hub.run(
-            "SELECT batch_id FROM relocation WHERE state <> ALL (%s) ORDER BY batch_id", (sorted(BATCH.ends),)
+            "SELECT batch_id FROM relocation WHERE state = ANY (%s) ORDER BY batch_id", (_AT_WORK,)
         )
         return [row.batch_id for row in rows]
+
+    async def owed(self) -> list[tuple[int, SiteName]]:
+        """Every batch that was settled without its source, with that site."""
+        rows = await self.hub.run("SELECT batch_id, source FROM relocation WHERE state = 'owed' ORDER BY batch_id")
+        return [(row.batch_id, SiteName(row.source)) for row in rows]
 
     async def record_rate(
         self, source: SiteName, target: SiteName, members: int, rows: int, size: int, seconds: float

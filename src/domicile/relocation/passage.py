@@ -9,14 +9,14 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from domicile.errors import Conflict, DomicileError, Unavailable
 from domicile.ids import MemberId
 from domicile.relocation.agent import channel
-from domicile.relocation.journal import Batch, Journal, Superseded
+from domicile.relocation.journal import FLIPPED, Batch, Journal, Superseded
 from domicile.relocation.messages import (
     Begin,
     Close,
@@ -50,6 +50,7 @@ from domicile.relocation.messages import (
 )
 from domicile.relocation.moved import Different, Drift, Moved, Undone
 from domicile.relocation.pace import Pace
+from domicile.relocation.points import STREAMS
 from domicile.relocation.rows import KEY_TABLE
 from domicile.relocation.shape import differences
 from domicile.transport.exchange import Exchange
@@ -57,29 +58,6 @@ from domicile.transport.exchange import Exchange
 log = structlog.get_logger("domicile.relocation")
 
 A = TypeVar("A")
-
-FORWARD = (
-    "opened",
-    "described",
-    "target begun",
-    "source begun",
-    "copied",
-    "keys moved",
-    "files copied",
-    "fenced",
-    "changes applied",
-    "files caught up",
-    "compared",
-    "flipped",
-    "source settled",
-    "target settled",
-    "erased",
-    "forgotten",
-    "done",
-)
-BACKWARD = ("abandoned", "reopened", "discarded", "forgotten undone", "undone")
-STEPS = FORWARD + BACKWARD
-"""Every point at which a crash may fall; `on_step` is told each as it is passed."""
 
 BEAT_S = 2.0
 BUSY = "is being written to all the time, or is not at home"
@@ -131,15 +109,21 @@ class Passage:
         return self.moved
 
     async def finish(self) -> str:
-        """Complete the batch if it is flipped, undo it otherwise; its last state. Raises Superseded or Unavailable."""
+        """Complete the batch if it is flipped, undo it otherwise; its last state. Raises Superseded or Unavailable.
+
+        A batch that is owed is completed at the source alone.
+        """
         async with self._beating():
             state = await self._conclude("its coordinator fell silent")
-            if state == "flipped":
-                await self._settle()
-                await self._clear()
-                return "done"
-            await self._undo()
-            return "undone"
+            if state == "abandoned":
+                await self._undo()
+                return "undone"
+            if state == "vouched":
+                await self._settle_alone()
+                return "owed"
+            await self._settle(again=state == "owed")
+            await self._clear(again=state == "owed")
+            return "done"
 
     async def _copy(self) -> Mapping[Role, Shape]:
         """Rows, keys and files, while the members are served and written for; what the sites' tables look like."""
@@ -242,8 +226,16 @@ class Passage:
     async def _carry_stream(self, export: Order, take: Order, *, limited: bool) -> Copied:
         source, target = self.batch.source, self.batch.target
         async with contextlib.aclosing(self.exchange.receive(source, channel(type(export)), export)) as pieces:
-            passing = self.pace.through(pieces) if limited else pieces
+            passing = self._tell(STREAMS[type(export).__name__], self.pace.through(pieces) if limited else pieces)
             return await self.exchange.send(target, channel(type(take)), take, passing, Copied)
+
+    async def _tell(self, point: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The pieces; when the first one has been taken, `point` is passed."""
+        untold = [point]
+        async for piece in pieces:
+            yield piece
+            while untold:
+                await self.journal.on_point(untold.pop())
 
     async def _move_keys(self, public_key: bytes) -> None:
         sealed = await self._ask("source", Keys, SealedKeys, public_key=public_key)
@@ -270,32 +262,42 @@ class Passage:
             raise Different(f"batch {self.batch.number}: {', '.join(wrong)} arrived otherwise than it left")
         self.moved.rows = sum(count for count, _ in source.tables.values())
 
-    async def _conclude(self, why: str) -> Literal["flipped", "abandoned"]:
+    async def _conclude(self, why: str) -> str:
         """What the journal has decided; if nothing yet, that the batch is abandoned. Raises Superseded."""
         while True:
             state = await self._patiently(lambda: self.journal.state_of(self.batch))
-            if state in ("flipped", "abandoned"):
-                return "flipped" if state == "flipped" else "abandoned"
+            if state == "abandoned" or state in FLIPPED:
+                return state
             if state != "open":
                 raise Superseded(f"batch {self.batch.number} is {state}")
             with contextlib.suppress(Superseded):  # decided meanwhile, by a transaction whose answer was lost
                 await self._patiently(lambda: self.journal.abandon(self.batch, why[:200]))
 
-    async def _settle(self) -> None:
-        """The source first: until it answers nothing more, the target must not take a write."""
+    async def _settle(self, *, again: bool = False) -> None:
+        """The source first: until it answers nothing more, the target must not take a write.
+
+        `again`: the target has settled long ago, without the source.
+        """
         await self._ask("source", Settle, Done)
         await self.on_step("source settled")
-        await self._ask("target", Settle, Done)
-        await self.on_step("target settled")
+        if not again:
+            await self._ask("target", Settle, Done)
+            await self.on_step("target settled")
 
-    async def _clear(self) -> None:
+    async def _settle_alone(self) -> None:
+        """The operator vouches that the source answers nobody any more."""
+        await self._ask("target", Settle, Done)
+        await self._ask("target", Close, Done)
+        await self._reach("owed", lambda: self.journal.owe(self.batch))
+
+    async def _clear(self, *, again: bool = False) -> None:
         began = time.monotonic()
         erased = await self._ask("source", Erase, Erased)
         self.moved.erasing_s = time.monotonic() - began
         await self.on_step("erased")
         if erased.left:
             raise Different(f"batch {self.batch.number}: {erased.left} rows are left at {self.batch.source}")
-        await self._ask_both(Close, Done)
+        await (self._ask("source", Close, Done) if again else self._ask_both(Close, Done))
         await self.on_step("forgotten")
         await self._close("done", {"erased": erased.rows, "files": erased.files, "left": erased.left})
         await self.on_step("done")
@@ -316,15 +318,17 @@ class Passage:
 
     async def _close(self, state: str, fields: Mapping[str, int]) -> None:
         """The sites have forgotten the batch by now, so that nobody need ever come back to it."""
+        await self._reach(state, lambda: self.journal.close(self.batch, state, fields))
 
-        async def close() -> None:
+    async def _reach(self, state: str, change: Callable[[], Awaitable[None]]) -> None:
+        async def attempt() -> None:
             try:
-                await self.journal.close(self.batch, state, fields)
+                await change()
             except Superseded:
                 if await self.journal.state_of(self.batch) != state:  # else the answer of the first try was lost
                     raise
 
-        await self._patiently(close)
+        await self._patiently(attempt)
 
     @contextlib.asynccontextmanager
     async def _beating(self) -> AsyncIterator[None]:

@@ -66,7 +66,7 @@ async def settle_source(session: Session, members: Sequence[MemberId]) -> None:
     """They have left: nothing more is answered for them."""
     await session.execute(
         "UPDATE resident SET state = 'moved', tracked = false WHERE member_id = ANY (%s::bigint[])"
-        " AND state = 'leaving'",
+        " AND (state = 'leaving' OR (state = 'moved' AND tracked))",  # set aside before the site served again
         (array(members),),
     )
     await _forget_changes(session, members)
