@@ -74,12 +74,10 @@ def relocate_command(
         chosen = settings(data, config)
         if resume or without_source or reason:
             lost = _lost(resume, without_source, reason)
-            show_resumed(on_network(chosen, lambda d: _resume(d, _silence(silent), lost)), json)
-            return
+            return show_resumed(on_network(chosen, lambda d: _resume(d, _silence(silent), lost)), json)
         if pause or go_on or cancel:
             on_network(chosen, lambda d: _wish(d.coordinator.wishes, pause=pause, cancel=cancel))
-            _say_wish("pause" if pause else "cancel" if cancel else "continue", json)
-            return
+            return _say_wish("pause" if pause else "cancel" if cancel else "continue", json)
         if member and to is None:
             raise InvalidInput("say where to: --to SITE")
         day, pace = parse_day(plan), _pace(at_most, keep_p99)
