@@ -123,6 +123,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     body_bytes: int = 1 << 20
     media_bytes: int = 16 << 20
     media_pixels: int = 33_177_600
+    archive_bytes: int = 2 << 30
+    unpacked_bytes: int = 8 << 30
     post_characters: int = 500
 
 

@@ -18,6 +18,7 @@ from domicile.network.archives import Archives
 from domicile.network.confirmation import Confirmation
 from domicile.network.declaration import Declarations
 from domicile.network.follows import Follows
+from domicile.network.imports.importing import Imports
 from domicile.network.media import Media
 from domicile.network.members import Members
 from domicile.network.notices import Notices
@@ -54,6 +55,7 @@ class Domicile(Engine):
     confirmation: Confirmation
     profiles: Profiles
     archives: Archives
+    imports: Imports
     posts: Posts
     follows: Follows
     reactions: Reactions

@@ -27,6 +27,7 @@ from domicile.network.confirmation import Confirmation, Post
 from domicile.network.declaration import Declarations
 from domicile.network.follows import Follows
 from domicile.network.forgetting import forget_members
+from domicile.network.imports.importing import Imports
 from domicile.network.keeping import WANTED, list_copied, list_recollections
 from domicile.network.media import FILE, Media
 from domicile.network.members import Members
@@ -88,6 +89,7 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
     posts = Posts(router, door, deliverer, members, standing, config.url, config.limits.post_characters)
     follows, profiles = Follows(router, deliverer), Profiles(router, door, config.url)
     reactions = Reactions(router, deliverer, posts)
+    media = Media(router, door, config.limits.media_bytes, config.limits.media_pixels)
     for part in (posts, follows, reactions):
         part.serve()
     copies = _open_copies(config, door)
@@ -104,6 +106,7 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
         confirmation=_open_confirmation(config, router, members, access),
         profiles=profiles,
         archives=Archives(router, engine.ownership, profiles, config.url),
+        imports=Imports(posts, media, follows, reactions, profiles, config.limits.unpacked_bytes),
         posts=posts,
         follows=follows,
         reactions=reactions,
@@ -111,7 +114,7 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
         notices=Notices(router, config.notice_days),
         notifications=Notifications(router),
         timelines=Timelines(router, door, posts),
-        media=Media(router, door, config.limits.media_bytes, config.limits.media_pixels),
+        media=media,
     )
 
 

@@ -18,6 +18,7 @@ from domicile.cli.backup import backup_command, restore_command
 from domicile.cli.breach import breach_app
 from domicile.cli.clocks import clocks_command
 from domicile.cli.hub import hub_app
+from domicile.cli.importing import import_command
 from domicile.cli.inventory import inventory_app
 from domicile.cli.laws import law_app
 from domicile.cli.members import member_app
@@ -67,6 +68,7 @@ app.command(name="backup")(backup_command)
 app.command(name="restore")(restore_command)
 app.command(name="scrub")(scrub_command)
 member_app.command(name="tell")(tell_command)
+member_app.command(name="import")(import_command)
 app.add_typer(member_app, name="member")
 app.add_typer(law_app, name="law")
 app.add_typer(breach_app, name="breach")

@@ -18,7 +18,7 @@ from domicile.border.crossing import Door
 from domicile.border.licence import Query, View
 from domicile.database import Row
 from domicile.errors import InvalidInput, NotFound, Unavailable
-from domicile.ids import Country, MemberId, SiteName, next_snowflake
+from domicile.ids import Country, MemberId, SiteName, Snowflake, next_snowflake
 from domicile.law.facts import Audience
 from domicile.network.items import CONTENT, Picture, audience_of
 from domicile.network.names import clean_text
@@ -62,6 +62,15 @@ class Encoded:
         return hashlib.sha256(self.content).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture as it will be stored, small beside it, and what it is said to show."""
+
+    whole: Encoded
+    small: Encoded
+    description: str
+
+
 @dataclass(frozen=True)
 class Media:
     router: Router
@@ -71,29 +80,14 @@ class Media:
 
     async def upload(self, member: MemberId, raw: bytes, description: str = "") -> Picture:
         """Take a picture for a post that is yet to be written. Raises InvalidInput for anything else."""
+        prepared = await self.prepare(raw, description)
+        return await self.router.transact(member, lambda writer: store_picture(writer, prepared))
+
+    async def prepare(self, raw: bytes, description: str = "") -> Prepared:
+        """Read a picture and write it anew, in two sizes; nothing is stored. Raises InvalidInput."""
         words = clean_text("description", description, 1500)
         whole = await asyncio.to_thread(self._encode, raw, LARGEST)
-        small = await asyncio.to_thread(self._encode, whole.content, PREVIEW)
-        meta = {"original": _size(whole), "small": _size(small)}
-
-        async def write(writer: SiteWriter) -> int:
-            await lock_files(writer)
-            for picture in (whole, small):
-                await asyncio.to_thread(keep_file, writer.site.media, member, picture.content)
-            last = await writer.value("SELECT max(media_id) FROM media WHERE member_id = %s", (member,))
-            number = next_snowflake(writer.now, int(str(last or 0)))
-            await writer.execute(
-                "INSERT INTO media (member_id, media_id, digest, preview, mime, bytes, meta, description, created_at)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                (
-                    *(member, number, whole.digest, small.digest, whole.mime, len(whole.content)),
-                    *(msgspec.json.encode(meta).decode(), words, writer.now),
-                ),
-            )
-            return number
-
-        number = await self.router.transact(member, write)
-        return Picture(number, whole.digest, small.digest, whole.mime, words, meta)
+        return Prepared(whole, await asyncio.to_thread(self._encode, whole.content, PREVIEW), words)
 
     async def store_portrait(self, member: MemberId, raw: bytes, size: tuple[int, int]) -> str:
         """Keep an avatar or header; returns the digest by which the profile names it."""
@@ -169,6 +163,28 @@ class Media:
         out = io.BytesIO()
         bare.save(out, kind, **({"quality": 85} if kind != "PNG" else {"optimize": False}))
         return Encoded(out.getvalue(), FORMATS[kind], *bare.size)
+
+
+async def store_picture(
+    writer: SiteWriter, prepared: Prepared, post: Snowflake | None = None, position: int = 0
+) -> Picture:
+    """Keep a picture for a post, or for one that is yet to be written."""
+    await lock_files(writer)
+    whole, small = prepared.whole, prepared.small
+    for picture in (whole, small):
+        await asyncio.to_thread(keep_file, writer.site.media, writer.member, picture.content)
+    meta = {"original": _size(whole), "small": _size(small)}
+    last = await writer.value("SELECT max(media_id) FROM media WHERE member_id = %s", (writer.member,))
+    number = next_snowflake(writer.now, int(str(last or 0)))
+    await writer.execute(
+        "INSERT INTO media (member_id, media_id, post_id, position, digest, preview, mime, bytes, meta, description,"
+        " created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            *(writer.member, number, post, position, whole.digest, small.digest, whole.mime, len(whole.content)),
+            *(msgspec.json.encode(meta).decode(), prepared.description, writer.now),
+        ),
+    )
+    return Picture(number, whole.digest, small.digest, whole.mime, prepared.description, meta)
 
 
 async def lock_files(writer: SiteWriter) -> None:

@@ -3,6 +3,7 @@
 A boost is a post of its own that carries no words, only the id of another. A bookmark is nobody else's business.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,12 +24,13 @@ Kind = Literal["favourite", "boost", "bookmark"]
 
 
 class ReactionHalf(msgspec.Struct, array_like=True):
-    """To the post's author: somebody favourited or boosted it, or no longer does."""
+    """To the post's author: somebody favourited or boosted it, or no longer does. `quiet`: long ago, no news."""
 
     post: int
     kind: str
     version: int
     removed: bool = False
+    quiet: bool = False
 
 
 class Marks(msgspec.Struct):
@@ -63,6 +65,16 @@ class Reactions:
         await self.router.transact(member, lambda writer: _mark(writer, post, kind, None))
         await self.deliverer.flush(member)
         return await self.posts.show(post, reader=member)
+
+    async def restore(self, member: MemberId, posts: Sequence[PostId], kind: Kind) -> int:
+        """Favourite or bookmark again what one did long ago, and tell nobody as news; how many were not there."""
+
+        async def write(writer: SiteWriter) -> int:
+            return sum([await _mark(writer, post, kind, None, quiet=True) for post in posts])
+
+        fresh = await self.router.transact(member, write)
+        await self.deliverer.flush(member)
+        return fresh
 
     async def boost(self, member: MemberId, post: PostId, visibility: str | None = None) -> PostItem:
         """Show a post to one's followers. Returns the boosting post, whose `boost_of` is the other."""
@@ -164,7 +176,7 @@ class Reactions:
         return await self.router.read(member, read)
 
 
-async def _mark(writer: SiteWriter, post: PostId, kind: Kind, boost: int | None) -> None:
+async def _mark(writer: SiteWriter, post: PostId, kind: Kind, boost: int | None, *, quiet: bool = False) -> int:
     last = await writer.value("SELECT max(sequence) FROM outbox WHERE member_id = %s", (writer.member,))
     version = next_snowflake(writer.now, int(str(last or 0)))
     fresh = await writer.execute(
@@ -172,7 +184,8 @@ async def _mark(writer: SiteWriter, post: PostId, kind: Kind, boost: int | None)
         (writer.member, kind, post.author, post.snowflake, version, boost),
     )
     if fresh and kind != "bookmark":
-        await post_parcel(writer, post.author, "reaction", ReactionHalf(post.snowflake, kind, version))
+        await post_parcel(writer, post.author, "reaction", ReactionHalf(post.snowflake, kind, version, quiet=quiet))
+    return fresh
 
 
 _COLUMN = {"favourite": "favourites", "boost": "boosts"}
@@ -205,6 +218,6 @@ async def _receive_reaction(writer: SiteWriter, sender: MemberId, body: bytes) -
     post = PostId(Snowflake(half.post), writer.member)
     if half.removed:
         await unnotify(writer, notice, sender, post)
-    else:
+    elif not half.quiet:
         await notify(writer, notice, sender, post)
     return b""

@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 from domicile.errors import DomicileError
 from domicile.web.site.authorize import answer_consent, ask_consent
 from domicile.web.site.front import show_front
+from domicile.web.site.importing import show_import, take_import
 from domicile.web.site.law import show_about, show_law, show_pack
 from domicile.web.site.login import confirm, log_in, log_out, show_login
 from domicile.web.site.move import delete_old_posts, dismiss_notice, end_other_devices, show_move
@@ -49,7 +50,7 @@ ROUTES: list[ControllerRouterHandler] = [
             *(show_settings, change_settings, change_consent),
             *(show_data, correct_declaration, decline_proposal),
             *(show_move, dismiss_notice, delete_old_posts, end_other_devices),
-            *(show_rights, take_archive, erase_account),
+            *(show_rights, take_archive, erase_account, show_import, take_import),
             *(show_verify, start_verifying, answer_verifier, forget_proof),
             *(show_law, show_pack, show_about),
         ],
