@@ -13,6 +13,7 @@ one      a member with 10,020 rows and 20 files: seconds, rows a second, and how
 import argparse
 import asyncio
 import io
+import os
 import random
 import resource
 import shutil
@@ -28,6 +29,7 @@ from sqlalchemy import Engine, Table, create_engine, insert, select
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
+from domicile.cli.relocate import STEP_BACK
 from domicile.config import load_config
 from domicile.database import Database, array, conninfo_to_dict, make_conninfo, sql
 from domicile.errors import Unavailable
@@ -158,7 +160,7 @@ async def make_scratch(domicile: Domicile, movers: list[MemberId]) -> str:
 
 
 async def time_psql(domicile: Domicile, movers: list[MemberId], scratch: str, streams: int) -> float:
-    """One psql reads, one writes, table by table, in one transaction (`psql -f read.sql | psql -1`), by so many pairs."""
+    """So many pairs of psql, one reading and one writing in one transaction, table by table: `-f read.sql | psql -1`."""
     began = time.perf_counter()
     await asyncio.gather(*(_run_psql(domicile, movers[n::streams], scratch) for n in range(streams)))
     return time.perf_counter() - began
@@ -340,6 +342,7 @@ async def under_load(
 async def coordinate(folder: Path) -> None:
     """The other process: relocate whom the first line names."""
     async with open_domicile(load_config(environment={}, data=folder / "data", sites="de,us")) as domicile:
+        os.nice(STEP_BACK)  # as `relocate` does
         print("ready", flush=True)
         line = await asyncio.to_thread(sys.stdin.readline)
         movers = [MemberId(int(number)) for number in line.strip(" {}\n").split(",")]

@@ -1,6 +1,7 @@
 """`domicile relocate`: members change their home while the network serves."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Sequence
 from datetime import timedelta
@@ -32,6 +33,9 @@ from domicile.relocation.moved import Moved
 from domicile.relocation.pace import Pace
 from domicile.relocation.wishes import Wishes
 from domicile.running import Domicile
+
+STEP_BACK = 10
+"""How far this process stands back for whoever serves members on the same machine (nice(2)); alone, it is as quick."""
 
 
 def relocate_command(
@@ -84,6 +88,7 @@ def relocate_command(
 
         async def work(domicile: Domicile) -> tuple[Moved, list[Departure]]:
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, _stop, domicile)
+            os.nice(STEP_BACK)
             departures = await find_departures(domicile, member or [], day, to)
             moved = Moved(left=await _already_there(domicile, member or [], departures))
             await _move_all(domicile, departures, moved, pace, dry_run, against, without_notice)
