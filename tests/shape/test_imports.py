@@ -13,6 +13,7 @@ LINE = (
 RANK = {part: place for place, group in enumerate(LINE.split(" | ")) for part in group.split(" · ")}
 EVERYBODYS = {"errors", "ids", "lifecycle", "database", "logs"}
 SETTINGS_FOR = {
+    "app",
     "config",
     "engine",
     "placement.sites",
@@ -27,12 +28,15 @@ SETTINGS_FOR = {
 TOOLS = {
     "engine": RANK["orders"] + 0.5,
     "migrations": RANK["network"] + 0.5,
+    "tables": RANK["network"] + 0.55,
+    "app": RANK["network"] + 0.56,
     "running": RANK["network"] + 0.6,
     "stories": RANK["wiring"] + 0.5,
 }
-"""`engine` opens the engine for any app, and knows no social network. `migrations` makes the tables of a declaration,
-and freezes the network's; `running` is the whole, as `wiring` builds it and web and command line use it. `stories`
-opens networks of its own, on the engine or the whole one, to tell what happened: between `wiring` and `cli`."""
+"""`engine` opens the engine for any app, and knows no social network; `app` is the small way to it, for tables of one's
+own, which `tables` makes. `migrations` makes the tables of a declaration, and freezes the network's; `running` is the
+whole, as `wiring` builds it and web and command line use it. `stories` opens networks of its own, on the engine or the
+whole one, to tell what happened: between `wiring` and `cli`."""
 BANNED = {"utils", "util", "helpers", "helper", "common", "core", "manager", "service", "services", "misc", "base"}
 
 

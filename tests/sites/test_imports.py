@@ -345,10 +345,10 @@ async def test_an_import_that_stops_half_way_goes_on_where_it_was(
     def stop(what: str, done: int, total: int) -> None:
         stopped.append(done)
         if len(stopped) == 2:
-            raise KeyboardInterrupt
+            raise ZeroDivisionError
 
     file = cast(IO[bytes], zipped(mastodon_files()))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(ZeroDivisionError):
         await domicile.imports.take_in(fern, file, ANY_ARCHIVE, progress=stop)
     half = await posts_of(domicile, fern)
     assert 0 < len(half) < 7
