@@ -66,7 +66,7 @@ class Domicile(Engine):
     media: Media
 
     async def tick(self) -> None:
-        """Recurring work: hear the hub, deliver, finish sign-ups and moves, see to copies, write what was counted."""
+        """Recurring work: hear the hub, deliver, finish what crashes cut short, see to copies, write counts."""
         with contextlib.suppress(Unavailable):
             await self.coordinator.collect()
         for name in self.sites:
@@ -74,6 +74,7 @@ class Domicile(Engine):
                 await self.router.apply_feed(name)
                 await self.deliverer.deliver_due(name)
                 await self.members.repair_sign_ups(name, STUCK_AFTER)
+                await self.erasure.resume(name)
                 await self.verifications.prune(name)
             with contextlib.suppress(Unavailable):  # also while the hub does not answer: a licence ends all the same
                 await self.copies.tick(name)

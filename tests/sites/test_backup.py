@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from domicile.audit.residency import audit
-from domicile.errors import DomicileError, InvalidInput
+from domicile.errors import DomicileError, InvalidInput, Unavailable
 from domicile.ids import MemberId, SiteName
 from domicile.network.posts import Draft
+from domicile.placement.files import list_files
 from domicile.placement.sealed_stream import open_stream, seal_stream
 from domicile.placement.sealing import BrokenSeal
 from domicile.relocation.backup import DATABASE, Backups
@@ -57,6 +58,74 @@ async def test_a_restored_site_has_its_members_again_and_not_those_who_left_or_w
     assert {violation.kind for violation in report.violations} == {"directory"}, "only who joined since is missing"
     assert [violation.sample_ids for violation in report.violations] == [(joined,)]
     await backed.directory.release(joined)
+
+
+async def test_files_of_those_who_left_or_were_erased_do_not_come_back(backed: Domicile) -> None:
+    stays, leaves, erased = members = [await make_member(backed, "DE") for _ in range(3)]
+    for member in members:
+        await backed.media.upload(member, picture(20), "a picture")
+    folder, _ = await backed.backups(GERMANY).back_up(backed.clock())
+    await backed.coordinator.relocate([leaves], GERMANY, RUSSIA, "a test")
+    await backed.erasure.erase(erased)
+    await backed.backups(GERMANY).restore(folder)
+    assert {member for member, _ in list_files(backed.sites[GERMANY].media, members)} == {stays}
+    assert (await backed.erasure.receipt(erased)).files == 1, "the receipt is kept"
+    report = await audit(backed.sites, backed.hub, backed.clock())
+    assert report.ok, report.violations
+
+
+async def test_who_left_and_came_back_is_as_they_were(backed: Domicile) -> None:
+    member = await make_member(backed, "DE")
+    await backed.posts.write(member, Draft(text="before the backup"))
+    folder, _ = await backed.backups(GERMANY).back_up(backed.clock())
+    await backed.posts.write(member, Draft(text="after the backup"))
+    for source, target in ((GERMANY, RUSSIA), (RUSSIA, GERMANY)):
+        assert (await backed.coordinator.relocate([member], source, target, "a test")).members == [member]
+    found = await backed.backups(GERMANY).restore(folder)
+    assert (found.erased, found.lost) == (0, 0)
+    assert await texts(backed, member) == ["before the backup"]
+    await backed.posts.write(member, Draft(text="and it goes on"))
+    report = await audit(backed.sites, backed.hub, backed.clock())
+    assert report.ok, report.violations
+
+
+async def test_who_was_arriving_when_the_backup_was_taken_is_lost_and_not_half_there(backed: Domicile) -> None:
+    member = await make_member(backed, "RU")
+    await backed.posts.write(member, Draft(text="before the backup"))
+    folders = []
+
+    async def at(step: str) -> None:
+        if step == "target begun":
+            folders.append((await backed.backups(GERMANY).back_up(backed.clock()))[0])
+
+    backed.coordinator.on_step, usual = at, backed.coordinator.on_step
+    try:
+        assert (await backed.coordinator.relocate([member], RUSSIA, GERMANY, "a test")).members == [member]
+    finally:
+        backed.coordinator.on_step = usual
+    found = await backed.backups(GERMANY).restore(folders[0])
+    assert (found.erased, found.lost) == (1, 1)
+    with pytest.raises(Unavailable):
+        await texts(backed, member)
+    await backed.directory.release(member)
+
+
+async def test_an_erasure_that_the_hub_has_yet_to_hear_of_outlives_a_restore(
+    backed: Domicile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = await make_member(backed, "DE")
+    folder, _ = await backed.backups(GERMANY).back_up(backed.clock())
+
+    async def no_answer(*_: object) -> None:
+        raise Unavailable("the hub does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backed.directory, "release", no_answer)
+        with pytest.raises(Unavailable):
+            await backed.erasure.erase(member)
+    assert (await backed.backups(GERMANY).restore(folder)).erased == 1
+    await backed.tick()
+    assert await backed.directory.homes([member]) == {}
 
 
 async def test_a_backup_is_sealed_and_stays_in_its_country_unless_a_reason_is_recorded(

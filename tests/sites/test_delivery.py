@@ -195,6 +195,37 @@ async def test_pressing_twice_at_once_counts_once(domicile: Domicile, member: Ma
     assert (await counts(domicile, german), await counts(domicile, american)) == ((0, 1), (1, 0))
 
 
+async def test_a_boost_that_is_deleted_as_a_post_is_a_boost_no_longer(domicile: Domicile, member: MakeMember) -> None:
+    american, german = await member("US"), await member("DE")
+    post = (await domicile.posts.write(american, Draft(text="good news"))).id
+    boosting = await domicile.reactions.boost(german, post)
+    await domicile.posts.delete(german, boosting.id)
+    assert (await domicile.reactions.marks(german, [post]))[post].boost is None
+    body = (await domicile.posts.show(post, reader=american)).body
+    assert body is not None
+    assert body.boosts == 0
+    await domicile.reactions.undo(german, post, "boost")
+    assert (await domicile.reactions.boost(german, post)).id != boosting.id
+
+
+async def test_what_somebody_was_told_is_taken_back_with_its_cause(domicile: Domicile, member: MakeMember) -> None:
+    american, german = await member("US"), await member("DE")
+    post = (await domicile.posts.write(american, Draft(text="good news"))).id
+    await domicile.follows.follow(german, american)
+    await domicile.reactions.react(german, post, "favourite")
+    assert await told(domicile, american) == ["favourite", "follow"]
+    await domicile.posts.delete(american, post)
+    await domicile.follows.remove_follower(american, german)
+    assert await told(domicile, american) == []
+    await domicile.follows.follow(german, american)
+    assert await told(domicile, american) == ["follow"]
+
+
+async def told(domicile: Domicile, member: MemberId) -> list[str]:
+    shown = await domicile.notifications.page(member, before=(1 << 63) - 1, after=0, upward=False, limit=9)
+    return sorted(notice.kind for notice in shown)
+
+
 async def test_an_epoch_that_the_site_has_not_reached_is_answered_as_moved(
     domicile: Domicile, member: MakeMember
 ) -> None:

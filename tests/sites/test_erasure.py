@@ -2,7 +2,7 @@
 
 import pytest
 
-from domicile.errors import Conflict, NotFound
+from domicile.errors import Conflict, NotFound, Unavailable
 from domicile.ids import MemberId, SiteName
 from domicile.network.posts import Draft
 from domicile.running import Domicile
@@ -104,6 +104,53 @@ async def test_an_erasure_that_a_crash_cut_short_is_finished_before_the_site_ser
     assert await domicile.erasure.resume(AMERICA) == 1
     assert await domicile.directory.homes([gone]) == {}
     assert await domicile.erasure.resume(AMERICA) == 0
+
+
+async def test_an_erasure_that_the_hub_did_not_hear_of_is_finished_when_it_answers_again(
+    domicile: Domicile, member: MakeMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks_again, waits = await member("US"), await member("US")
+
+    async def no_answer(*_: object) -> None:
+        raise Unavailable("the hub does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(domicile.directory, "release", no_answer)
+        for gone in (asks_again, waits):
+            with pytest.raises(Unavailable):
+                await domicile.erasure.erase(gone)
+    for _ in range(2):
+        receipt = await domicile.erasure.erase(asks_again)
+        assert receipt.rows > 5
+        assert receipt.open == ()
+    await domicile.tick()
+    assert await domicile.directory.homes([waits]) == {}
+    with pytest.raises(NotFound):
+        await domicile.erasure.erase(MemberId(4711))
+
+
+async def test_whoever_moves_past_the_news_of_an_erasure_forgets_the_erased_too(
+    domicile: Domicile, member: MakeMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their new home has heard of it before their rows came there; their old one has not when they leave it."""
+    gone, friend = await member("DE"), await member("US")
+    await domicile.follows.follow(friend, gone)
+    post = await domicile.posts.write(gone, Draft(text="words of somebody who leaves"))
+    await domicile.reactions.react(friend, post.id, "favourite")
+    apply_feed = domicile.router.apply_feed
+
+    async def hear(name: SiteName) -> int:
+        if name == AMERICA:
+            raise Unavailable("the hub does not answer this site")
+        return await apply_feed(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(domicile.router, "apply_feed", hear)
+        assert (await domicile.erasure.erase(gone)).open == (AMERICA,)
+        await domicile.coordinator.relocate([friend], AMERICA, GERMANY, "a test")
+    await domicile.tick()
+    assert await everywhere(domicile, gone) == {}
+    assert await counted(domicile, friend) == (0, 0, 0)
 
 
 async def test_nobody_is_erased_in_the_middle_of_a_move(domicile: Domicile, member: MakeMember) -> None:

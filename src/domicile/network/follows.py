@@ -141,7 +141,7 @@ class Follows:
             if row is None:
                 raise NotFound("no follower in this state")
             await _count(writer, "followers", (then == "accepted") - (was == "accepted"))
-            await unnotify(writer, "follow_request", follower)
+            await unnotify(writer, "follow" if was == "accepted" else "follow_request", follower)
             if then == "accepted":
                 await notify(writer, "follow", follower)
             await post_parcel(writer, follower, "follow-verdict", Verdict(row.version, then))

@@ -48,6 +48,14 @@ async def unnotify(writer: SiteWriter, kind: str, actor: MemberId, post: PostId 
     )
 
 
+async def forget_notices(writer: SiteWriter, post: PostId) -> None:
+    """Take back whatever the writer's member was told about a post that is gone."""
+    await writer.execute(
+        "DELETE FROM notification WHERE member_id = %s AND post_author = %s AND post_id = %s",
+        (writer.member, post.author, post.snowflake),
+    )
+
+
 @dataclass(frozen=True)
 class Notifications:
     router: Router

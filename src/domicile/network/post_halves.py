@@ -27,6 +27,16 @@ class ReplyHalf(msgspec.Struct, array_like=True):
     removed: bool = False
 
 
+class ReactionHalf(msgspec.Struct, array_like=True):
+    """To the post's author: somebody favourited or boosted it, or no longer does. `quiet`: long ago, no news."""
+
+    post: int
+    kind: str
+    version: int
+    removed: bool = False
+    quiet: bool = False
+
+
 async def receive_mention(writer: SiteWriter, sender: MemberId, body: bytes) -> bytes:
     """At the home of somebody a post names."""
     half = decode(body, MentionHalf)

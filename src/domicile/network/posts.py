@@ -17,7 +17,8 @@ from domicile.network.formatting import find_mentions, find_tags, to_html
 from domicile.network.items import DirectWords, PostItem
 from domicile.network.members import Members
 from domicile.network.names import clean_text
-from domicile.network.post_halves import MentionHalf, ReplyHalf, receive_mention, receive_reply
+from domicile.network.notifications import forget_notices
+from domicile.network.post_halves import MentionHalf, ReactionHalf, ReplyHalf, receive_mention, receive_reply
 from domicile.network.questions import ByIds, RepliesAsked
 from domicile.network.schema import DIRECT, PRIVATE, VISIBILITIES
 from domicile.network.standing import LEGAL_FACTS, Standing
@@ -322,7 +323,8 @@ async def remove_post(writer: SiteWriter, snowflake: Snowflake) -> None:
     """Delete a post of the writer's member with what hangs on it, and tell those who hold a half."""
     member = writer.member
     row = await writer.one(
-        "SELECT visibility, reply_author, reply_post FROM post WHERE author_id = %s AND post_id = %s FOR UPDATE",
+        "SELECT visibility, reply_author, reply_post, boost_post FROM post WHERE author_id = %s AND post_id = %s"
+        " FOR UPDATE",
         (member, snowflake),
     )
     if row is None:
@@ -338,6 +340,9 @@ async def remove_post(writer: SiteWriter, snowflake: Snowflake) -> None:
     if row.reply_author is not None:
         half_reply = ReplyHalf(row.reply_post, snowflake, version, removed=True)
         await post_parcel(writer, row.reply_author, "reply", half_reply)
+    if row.boost_post is not None:
+        await _forget_boost(writer, snowflake)
+    await forget_notices(writer, PostId(snowflake, member))
     for table in ("reaction_stub", "reply_stub", "post_mention", "post_tag", "post"):
         await writer.execute(f"DELETE FROM {table} WHERE author_id = %s AND post_id = %s", (member, snowflake))
     await writer.execute("SELECT vault.erase_direct_text(%s, %s)", (member, snowflake))
@@ -345,6 +350,17 @@ async def remove_post(writer: SiteWriter, snowflake: Snowflake) -> None:
     await writer.execute(
         "UPDATE tally SET posts = greatest(posts - %s, 0) WHERE member_id = %s", (int(row.visibility != DIRECT), member)
     )
+
+
+async def _forget_boost(writer: SiteWriter, snowflake: Snowflake) -> None:
+    """With the boosting post goes the boost: its author may boost the other anew, whose author counts one less."""
+    for row in await writer.fetch(
+        "DELETE FROM reaction WHERE member_id = %s AND kind = 'boost' AND boost = %s"
+        " RETURNING target_author, target_post, version",
+        (writer.member, snowflake),
+    ):
+        half = ReactionHalf(row.target_post, "boost", next_snowflake(writer.now, row.version), removed=True)
+        await post_parcel(writer, row.target_author, "reaction", half)
 
 
 async def _attach(writer: SiteWriter, snowflake: Snowflake, pictures: list[int]) -> None:

@@ -15,22 +15,13 @@ from domicile.errors import NotFound, NotPermitted
 from domicile.ids import MemberId, PostId, Snowflake, next_snowflake
 from domicile.network.items import PostItem
 from domicile.network.notifications import notify, unnotify
+from domicile.network.post_halves import ReactionHalf
 from domicile.network.posts import Posts, remove_post
 from domicile.network.schema import PRIVATE, UNLISTED, VISIBILITIES
 from domicile.placement.routing import Router, SiteReader, SiteWriter
 from domicile.transport.exchange import decode
 
 Kind = Literal["favourite", "boost", "bookmark"]
-
-
-class ReactionHalf(msgspec.Struct, array_like=True):
-    """To the post's author: somebody favourited or boosted it, or no longer does. `quiet`: long ago, no news."""
-
-    post: int
-    kind: str
-    version: int
-    removed: bool = False
-    quiet: bool = False
 
 
 class Marks(msgspec.Struct):

@@ -282,6 +282,7 @@ class SiteAgent:
         return Done()
 
     async def _learn_routes(self, order: Order) -> None:
+        """Whoever of them was erased is forgotten: this site may have heard of it before these rows came here."""
         here = await self.site.importer.run(
             "SELECT members FROM relocation WHERE batch_id = %s AND role = %s AND state = 'settled'",
             (order.batch, order.role),
@@ -290,7 +291,11 @@ class SiteAgent:
             found = await self.site.importer.run(
                 rows.unknown_routes(self.ownership), {"members": array(here[0].members)}
             )
-            await self.router.learn_routes(self.site.name, found[0].others or [])
+            others = set(map(MemberId, found[0].others or ()))
+            known = await self.router.learn_routes(self.site.name, others)
+            if erased := sorted(await self.router.directory.erased(others - known.keys())):
+                async with self.site.app.transaction() as session:
+                    await self.router.forget(session, erased)
 
     async def _take_all(
         self, order: Order, members: list[MemberId] | None, take: Take, patience_s: float

@@ -11,7 +11,7 @@ import hashlib
 import io
 import shutil
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +19,11 @@ from typing import Any
 
 import msgspec
 
-from domicile.database import conninfo_to_dict
-from domicile.errors import InvalidInput, Misconfigured
+from domicile.database import Row, array, conninfo_to_dict
+from domicile.errors import DomicileError, InvalidInput, Misconfigured
 from domicile.ids import MemberId, SiteName
-from domicile.placement.directory import Directory
+from domicile.placement.directory import Directory, Home
+from domicile.placement.files import erase_files
 from domicile.placement.ownership import Ownership
 from domicile.placement.pgbinaries import ENVIRONMENT, Binaries
 from domicile.placement.sealed_stream import open_stream, seal_stream
@@ -33,6 +34,8 @@ DATABASE, FILES, MANIFEST = "database.sealed", "files.sealed", "manifest.json"
 ELSEWHERE = "elsewhere"
 """A folder of notes about backups in other places, beside those that lie here."""
 BATCH = 5_000
+WHOLE = ("pending", "home", "leaving")
+"""The states in which a site holds all of a member: of who was arriving when the backup was taken, it holds a part."""
 _PIECE = 1 << 18
 
 
@@ -107,10 +110,12 @@ class Backups:
         """
         manifest = await asyncio.to_thread(self._check, folder)
         await self._refuse_if_in_use()
+        erasures = await self._read_erasures()
         with (folder / DATABASE).open("rb") as sealed:
             await self._load(open_stream(sealed, self.site.key))
         await self._unpack(folder / FILES)
-        erased = await self._ask_the_hub()
+        await self._write_erasures(erasures)
+        erased = await self._ask_the_hub({MemberId(row.member_id) for row in erasures})
         lost = await self._count_lost()
         return Restored(manifest.taken_at, manifest.members, erased, lost)
 
@@ -217,36 +222,65 @@ class Backups:
         if rows[0].n:
             raise Misconfigured(f"{self.site.name} is in use by {rows[0].n} connections; stop what serves it first")
 
-    async def _ask_the_hub(self) -> int:
-        """Whoever the hub knows elsewhere, under a later epoch, or erased, is erased here again."""
-        gone: list[MemberId] = []
-        after = 0
-        while True:
-            rows = await self.site.importer.run(
-                "SELECT member_id, epoch FROM resident WHERE member_id > %s ORDER BY member_id LIMIT %s",
-                (after, BATCH),
+    async def _read_erasures(self) -> list[Row]:
+        """The receipts of everybody who was erased here, if the site still has them: the hub may not know yet."""
+        with contextlib.suppress(DomicileError):
+            return await self.site.importer.run("SELECT * FROM erasure")
+        return []
+
+    async def _write_erasures(self, rows: list[Row]) -> None:
+        async with self.site.importer.transaction() as session:
+            await session.execute_many(
+                "INSERT INTO erasure (member_id, state, erased_at, rows_erased, files, entry)"
+                " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                [(r.member_id, r.state, r.erased_at, r.rows_erased, r.files, r.entry) for r in rows],
             )
-            if not rows:
-                break
-            after = rows[-1].member_id
-            homes = await self.directory.homes([MemberId(row.member_id) for row in rows])
-            for row in rows:
-                home = homes.get(MemberId(row.member_id))
-                if home is None or home.site != self.site.name or home.epoch != row.epoch:
-                    gone.append(MemberId(row.member_id))
+
+    async def _ask_the_hub(self, erased: Collection[MemberId]) -> int:
+        """Whoever the hub knows elsewhere or erased is erased here again, and who never arrived whole; how many.
+
+        Somebody who has left since and come back is at home here: as they were, under the epoch that the hub has.
+        """
+        gone: list[MemberId] = []
+        returned: dict[MemberId, int] = {}
+        async for row, home in self._compare():
+            member = MemberId(row.member_id)
+            here = home is not None and home.site == self.site.name and home.epoch >= row.epoch
+            if not here or row.state not in WHOLE or member in erased:
+                gone.append(member)
+            elif home is not None and home.epoch > row.epoch:
+                returned[member] = home.epoch
         for start in range(0, len(gone), BATCH):
             await self._forget(gone[start : start + BATCH])
         await self.site.importer.run(
-            "UPDATE resident SET state = 'home', tracked = false WHERE state IN ('leaving', 'arriving') OR tracked"
+            "UPDATE resident r SET state = 'home', epoch = a.epoch FROM unnest(%s::bigint[], %s::int[])"
+            " AS a (member_id, epoch) WHERE r.member_id = a.member_id",
+            (array(returned), array(returned.values())),
+        )
+        await self.site.importer.run(
+            "UPDATE resident SET state = 'home', tracked = false WHERE state = 'leaving' OR tracked"
         )
         await self.site.importer.run("DELETE FROM changed")
         await self.site.importer.run("DELETE FROM relocation")
         return len(gone)
 
+    async def _compare(self) -> AsyncIterator[tuple[Row, Home | None]]:
+        """Every resident of the backup, and where the hub knows them now."""
+        after = 0
+        while rows := await self.site.importer.run(
+            "SELECT member_id, state, epoch FROM resident WHERE member_id > %s ORDER BY member_id LIMIT %s",
+            (after, BATCH),
+        ):
+            homes = await self.directory.homes([MemberId(row.member_id) for row in rows])
+            for row in rows:
+                yield row, homes.get(MemberId(row.member_id))
+            after = rows[-1].member_id
+
     async def _forget(self, members: list[MemberId]) -> None:
         async with self.site.importer.transaction() as session:
             await erase_rows(session, self.ownership, members)
             await session.execute("DELETE FROM resident WHERE member_id = ANY (%s)", (members,))
+        await asyncio.to_thread(erase_files, self.site.media, members)
 
     async def _count_lost(self) -> int:
         """Members whom the hub knows to live here and of whom the backup holds nothing."""

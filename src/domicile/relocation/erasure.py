@@ -54,12 +54,24 @@ class Erasure:
         return self.router.sites
 
     async def erase(self, member: MemberId) -> Receipt:
-        """Erase a member. Raises NotFound, or Conflict while they are on the move; repeat it to see what is open."""
-        home = (await self.router.home_of(member, ask_hub=True)).site
-        site = self.sites[home]
+        """Erase a member. Raises NotFound, or Conflict while they are on the move.
+
+        Repeat it to finish what was cut short, and to see what is open.
+        """
+        try:
+            home = (await self.router.home_of(member, ask_hub=True)).site
+        except NotFound:
+            return await self.receipt(member)
+        await self._erase_at(self.sites[home], member)
+        await self._release(self.sites[home], member)
+        return await self.receipt(member)
+
+    async def _erase_at(self, site: Site, member: MemberId) -> None:
         async with site.importer.transaction() as session:
             row = await session.one("SELECT state, tracked FROM resident WHERE member_id = %s FOR UPDATE", (member,))
             if row is None:
+                if await session.one("SELECT 1 FROM erasure WHERE member_id = %s", (member,)):
+                    return  # erased here before, and the hub was not told
                 raise NotFound("no such member at the home that the hub names")
             if row.state != "home" or row.tracked:
                 raise Conflict("the member is on the move; erase them when they have arrived")
@@ -70,8 +82,6 @@ class Erasure:
                 "INSERT INTO erasure (member_id, state, erased_at, rows_erased) VALUES (%s, %s, %s, %s)",
                 (member, ERASURE.start, self.clock(), rows),
             )
-        await self._release(site, member)
-        return await self.receipt(member)
 
     async def resume(self, name: SiteName) -> int:
         """Finish erasures that a crash cut short after the rows had gone; how many."""
