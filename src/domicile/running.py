@@ -30,6 +30,7 @@ from domicile.network.timelines import Timelines
 from domicile.network.trimming import Trimming
 from domicile.network.verification import Verifications
 from domicile.placement.quarantine import quarantine_stale
+from domicile.placement.sweeping import Sweeping
 
 log = structlog.get_logger("domicile")
 
@@ -48,6 +49,7 @@ class Domicile(Engine):
     door: Door
     deliverer: Deliverer
     copies: Copies
+    sweeping: Sweeping
     members: Members
     verifications: Verifications
     declarations: Declarations
@@ -76,6 +78,7 @@ class Domicile(Engine):
                 await self.members.repair_sign_ups(name, STUCK_AFTER)
                 await self.erasure.resume(name)
                 await self.verifications.prune(name)
+                await self.sweeping.tick(name)
             with contextlib.suppress(Unavailable):  # also while the hub does not answer: a licence ends all the same
                 await self.copies.tick(name)
         with contextlib.suppress(Unavailable):

@@ -46,6 +46,7 @@ from domicile.network.verifiers import Verifier
 from domicile.network.views import VIEWS
 from domicile.placement.routing import Clock, Router
 from domicile.placement.sealing import load_secret
+from domicile.placement.sweeping import Sweeping
 from domicile.running import Domicile
 
 log = structlog.get_logger("domicile")
@@ -99,6 +100,7 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
         door=door,
         deliverer=deliverer,
         copies=copies,
+        sweeping=Sweeping(engine.sites, engine.ownership, clock),
         members=members,
         verifications=members.verifications,
         declarations=Declarations(router, law, policy, engine.operator),

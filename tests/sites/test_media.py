@@ -3,16 +3,18 @@
 import io
 import struct
 import zlib
+from datetime import timedelta
 
 import pytest
 from PIL import Image
 
-from domicile.errors import InvalidInput, NotFound
+from domicile.errors import InvalidInput, NotFound, Unavailable
 from domicile.ids import MemberId, SiteName
 from domicile.network.posts import Draft
 from domicile.placement.files import file_of
+from domicile.placement.routing import SiteWriter
 from domicile.running import Domicile
-from network_at import MakeMember
+from network_at import MakeMember, SetClock
 
 GPS, MAKE = 0x8825, 0x010F
 
@@ -105,3 +107,32 @@ async def test_a_members_picture_is_theirs_to_attach_and_nobody_elses(domicile: 
         await domicile.posts.write(other, Draft(text="Mine?", pictures=[picture.media_id]))
     with pytest.raises(NotFound):
         file_of(domicile.sites[SiteName("de-1")].media, owner, "../../secrets/digest.key")
+
+
+async def test_a_picture_whose_upload_a_crash_cut_short_is_swept_and_no_other(
+    domicile: Domicile, member: MakeMember, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlucky, busy = await member("DE"), await member("DE")
+    named = await domicile.media.upload(unlucky, photograph())
+
+    async def crash(*_: object) -> None:
+        raise Unavailable("the server was killed")
+
+    for author in (unlucky, busy):
+        with monkeypatch.context() as patch:
+            patch.setattr("domicile.placement.routing.SiteWriter.value", crash)
+            with pytest.raises(Unavailable):
+                await domicile.media.upload(author, photograph("PNG"))
+    site = SiteName("de-1")
+    assert [len(await stored(domicile, author, site)) for author in (unlucky, busy)] == [4, 2]
+    assert await domicile.sweeping.sweep(site) == 0, "they may yet get their rows"
+    clock.advance(timedelta(hours=2))
+
+    async def sweep(writer: SiteWriter) -> int:
+        return await domicile.sweeping.sweep(site)
+
+    assert await domicile.router.transact(busy, sweep) >= 2
+    assert [len(await stored(domicile, author, site)) for author in (unlucky, busy)] == [2, 2], "whoever writes is left"
+    assert await domicile.sweeping.sweep(site) >= 2
+    assert not await stored(domicile, busy, site)
+    assert (await domicile.media.fetch(unlucky, named.digest, at=site))[1] == "image/jpeg"

@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Generator, Iterable
+from datetime import datetime
 from pathlib import Path
 
 from domicile.errors import NotFound
@@ -31,7 +32,9 @@ def keep_file(root: Path, member: MemberId, content: bytes) -> str:
     """Write a file so that it is whole or absent after a crash; its digest."""
     digest = hashlib.sha256(content).hexdigest()
     file = file_of(root, member, digest)
-    if not file.exists():
+    if file.exists():
+        os.utime(file)  # it may lie here unnamed, and be about to be swept
+    else:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = file.with_suffix(_draft_suffix())
         with draft.open("wb") as out:
@@ -95,6 +98,37 @@ def list_files(root: Path, members: Iterable[MemberId]) -> list[tuple[MemberId, 
 def erase_file(root: Path, member: MemberId, digest: str) -> None:
     """Remove one file, if it is there."""
     file_of(root, member, digest).unlink(missing_ok=True)
+
+
+def list_members(root: Path) -> list[MemberId]:
+    """Everybody who has a folder here, in order."""
+    return sorted(MemberId(int(name)) for name in _names(str(root)) if name.isascii() and name.isdigit())
+
+
+def list_old_files(root: Path, members: Iterable[MemberId], before: datetime) -> list[tuple[MemberId, str]]:
+    """What was last written before a moment in these members' folders, by member and name; drafts too."""
+    found: list[tuple[MemberId, str]] = []
+    for member in members:
+        folder = _folder(root, member)
+        for part in _names(str(folder)):
+            found += [(member, name) for name in _names(f"{folder}/{part}") if _is_old(folder / part / name, before)]
+    return found
+
+
+def erase_old_file(root: Path, member: MemberId, name: str, before: datetime) -> bool:
+    """Remove a file that `list_old_files` found, if it is as old as then."""
+    file = _folder(root, member) / name[:2] / name
+    if not _is_old(file, before):
+        return False
+    file.unlink(missing_ok=True)
+    return True
+
+
+def _is_old(file: Path, before: datetime) -> bool:
+    try:
+        return file.stat().st_mtime < before.timestamp()
+    except FileNotFoundError:
+        return False
 
 
 def open_folders(root: Path, members: Iterable[MemberId]) -> Generator[list[tuple[Path, int]]]:

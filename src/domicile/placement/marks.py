@@ -62,6 +62,11 @@ def column_marks(table: Table) -> Iterator[tuple[str, str]]:
             yield column.name, STORED_MARK
 
 
+def stored_columns(table: Table) -> tuple[str, ...]:
+    """The columns that name files."""
+    return tuple(column.name for column in table.columns if column.info.get("domicile.stored"))
+
+
 def read_pair_side(comment: str) -> PairSide:
     """What a comment says of a pair. Raises ValueError where it says nothing that can be read."""
     return msgspec.json.decode(comment.removeprefix(PAIR_MARK), type=PairSide)
