@@ -160,7 +160,7 @@ async def make_scratch(domicile: Domicile, movers: list[MemberId]) -> str:
 
 
 async def time_psql(domicile: Domicile, movers: list[MemberId], scratch: str, streams: int) -> float:
-    """So many pairs of psql, one reading and one writing in one transaction, table by table: `-f read.sql | psql -1`."""
+    """So many pairs of psql, one reading and one writing in one transaction, table by table: `-f x.sql | psql -1`."""
     began = time.perf_counter()
     await asyncio.gather(*(_run_psql(domicile, movers[n::streams], scratch) for n in range(streams)))
     return time.perf_counter() - began

@@ -1,4 +1,7 @@
-"""Writes docs/states.md: each declared table of states as a picture. `PYTHONPATH=src .venv/bin/python tools/draw_states.py`"""
+"""Writes docs/states.md: each declared table of states as a picture.
+
+PYTHONPATH=src .venv/bin/python tools/draw_states.py
+"""
 
 import importlib
 from collections.abc import Iterator
@@ -10,8 +13,9 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/states.md"
 HEAD = """# States
 
-What may follow what, drawn from the tables in the code (`tools/draw_states.py`; a test holds this page to them). A change
-of state is one SQL statement, guarded on the state before and on a claim token: see `src/domicile/lifecycle.py`.
+What may follow what, drawn from the tables in the code (`tools/draw_states.py`; a test holds this page to them). A
+change of state is one SQL statement, guarded on the state before and on a claim token: see
+`src/domicile/lifecycle.py`.
 """
 
 
