@@ -13,13 +13,14 @@ import tempfile
 import time
 from pathlib import Path
 
+from domicile.app import utc_now
 from domicile.config import load_config
 from domicile.database import Database
 from domicile.ids import next_snowflake
 from domicile.placement.embedded import discard
 from domicile.placement.sites import embedded_credentials
 from domicile.running import Domicile
-from domicile.wiring import open_domicile, utc_now
+from domicile.wiring import open_domicile
 
 ROUNDS = 15
 BULK = 20_000

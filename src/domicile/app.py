@@ -232,19 +232,18 @@ class App(Engine):
     ) -> None:
         """Everything about the member in one transaction at home, before the hub hears of them (rule 2)."""
         _, wrapped = site.key.new_data_key(member)
-        now = self.clock()
-        async with site.app.transaction() as session:
-            await session.execute("INSERT INTO resident VALUES (%s, 'pending', 1)", (member,))
+
+        async def write(writer: SiteWriter) -> None:
             entry = (member, wrapped, site.key.name)
-            await session.execute("SELECT vault.write_data_key(ROW(%s, %s, %s)::vault.data_key)", entry)
-            await session.execute_many(
-                "INSERT INTO name_claim VALUES (%s, %s, %s, %s)",
-                [(member, kind, digest, token) for kind, digest in digests.items()],
-            )
-            said = (member, claim.jurisdiction, claim.basis.value, claim.assumed, now)
-            await session.execute("INSERT INTO claim VALUES (%s, %s, %s, %s, %s)", said)
+            await writer.execute("SELECT vault.write_data_key(ROW(%s, %s, %s)::vault.data_key)", entry)
+            claimed = [(member, kind, digest, token) for kind, digest in digests.items()]
+            await writer.execute_many("INSERT INTO name_claim VALUES (%s, %s, %s, %s)", claimed)
+            said = (member, claim.jurisdiction, claim.basis.value, claim.assumed, writer.now)
+            await writer.execute("INSERT INTO claim VALUES (%s, %s, %s, %s, %s)", said)
             if first_rows is not None:
-                await first_rows(SiteWriter(site, session, now, member))
+                await first_rows(writer)
+
+        await self.router.transact_new(site.name, member, write)
 
     async def _settle(self, site: Site, member: MemberId) -> bool:
         """From now on the member is at home; False where they are gone."""

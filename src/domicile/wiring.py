@@ -3,12 +3,12 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import structlog
 
+from domicile.app import utc_now
 from domicile.border.copies import Copies
 from domicile.border.copying import check_declared
 from domicile.border.crossing import Door
@@ -50,10 +50,6 @@ from domicile.placement.sweeping import Sweeping
 from domicile.running import Domicile
 
 log = structlog.get_logger("domicile")
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @contextlib.asynccontextmanager

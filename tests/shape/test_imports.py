@@ -100,7 +100,7 @@ def test_time_comes_in_as_a_clock(module: Module) -> None:
     if module.name == "web.limits":
         asked -= {"time.time"}  # the `limits` library counts its windows in seconds of the wall
     if asked:
-        assert module.name == "wiring"
+        assert module.name == "app"
 
 
 @every_module

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from domicile.app import utc_now
 from domicile.border.operator import state_operator
 from domicile.cli.files import write_sheet
 from domicile.cli.laws import describe_clash, describe_rule, show_clashes
@@ -39,7 +40,6 @@ from domicile.law.retention import Clash, find_clashes, find_clashes_between
 from domicile.network.schema import metadata
 from domicile.placement.ownership import load_ownership
 from domicile.running import Domicile
-from domicile.wiring import utc_now
 
 KINDS = {
     "content": "An authority or a person wants content withheld",

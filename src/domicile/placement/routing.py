@@ -198,6 +198,13 @@ class Router:
                 raise NotResident(f"a member is not at home at {name}")
             return await fn(SiteWriter(site, session, self.clock(), member))
 
+    async def transact_new(self, name: SiteName, member: MemberId, fn: Callable[[SiteWriter], Awaitable[T]]) -> T:
+        """Make somebody `pending` at a site, and write their first rows in the same transaction."""
+        site = self._site(Home(name, 1))
+        async with site.app.transaction() as session:
+            await session.execute("INSERT INTO resident VALUES (%s, 'pending', 1)", (member,))
+            return await fn(SiteWriter(site, session, self.clock(), member))
+
     async def rows(self, member: MemberId, query: str, params: dict[str, Any]) -> list[Row]:
         """`read` for a single statement, in no particular order: one round trip."""
         return (await self.snapshot(member, query, params)).rows
