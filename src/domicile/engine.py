@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import MetaData
 
 from domicile.audit.search import Ground
+from domicile.audit.wal_pages import OLDEST as WALDUMP_SINCE
 from domicile.border.collection import Collecting
 from domicile.border.meter import Meter
 from domicile.border.operator import OperatorNow, state_operator
@@ -116,7 +117,9 @@ class Engine:
             site = SiteName(name)
             folders += [("media", self.sites[site].media), ("backups", backups_folder(self.sites[site]))]
             folders.append(("messages", self.config.data / "messages" / name))
-        return Ground(name, self.mightiest(name), folders)
+        programs = self.embedded.binaries if self.embedded else None
+        waldump = programs.bindir / "pg_waldump" if programs and programs.major >= WALDUMP_SINCE else None
+        return Ground(name, self.mightiest(name), folders, waldump)
 
 
 @contextlib.asynccontextmanager

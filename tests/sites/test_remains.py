@@ -19,9 +19,11 @@ from domicile.network.posts import Draft
 from domicile.network.profiles import ProfileChange
 from domicile.placement.remains import read_last_scrub, read_remains
 from domicile.relocation.kept_backups import list_backups, prune_backups
+from domicile.relocation.scrub import Scrub
 from domicile.running import Domicile
 from network_at import make_member, network_at, superuser
 
+OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 GERMANY, RUSSIA = SiteName("de-1"), SiteName("ru-1")
 
 
@@ -77,6 +79,8 @@ async def move(domicile: Domicile, member: MemberId) -> None:
 
 async def test_what_a_member_leaves_behind_is_found_and_gone_after_a_scrub(network: Domicile) -> None:
     planted = await plant(network, RUSSIA)
+    async with superuser(network, GERMANY) as admin:
+        await admin.run("CHECKPOINT")  # after it, whoever changes a page writes all of it into the WAL, compressed
     await move(network, planted.member)
     report, wrong = await search(network, planted.canaries)
 
@@ -88,6 +92,7 @@ async def test_what_a_member_leaves_behind_is_found_and_gone_after_a_scrub(netwo
         assert "rows" not in places(report, GERMANY, line)
         assert "rows" in places(report, RUSSIA, line)
     assert "statistics" in places(report, GERMANY, 4), "ANALYZE had seen the post"
+    assert ("wal pages" in places(report, GERMANY, 4)) == (not report.not_searched), "pages written whole are opened"
     assert {(v.kind, v.site) for v in wrong} == {("remains", GERMANY)}
     assert not any(canary.value in str(wrong) + str(report) for canary in planted.canaries)
     left = (await network.lingering(planted.member)).left
@@ -138,6 +143,25 @@ async def test_a_table_in_use_is_named_and_the_others_are_scrubbed(
     reindexed = await network.scrub(GERMANY).scrub(network.clock(), show, reindex=True)
     assert len(reindexed.left) == 1 and reindexed.tables == done.tables + 1
     assert (await network.scrub("hub").scrub(network.clock(), show, full=True)).left == []
+
+
+async def test_an_owner_who_is_no_superuser_scrubs_what_they_may(network: Domicile) -> None:
+    scrub = Scrub(GERMANY, network.credentials[GERMANY].owner)
+    refused = await scrub.scrub(network.clock(), show, full=True)
+    assert any(words.startswith("WAL, until") and "42501" in words for words in refused.left)
+    assert (await read_last_scrub(network.sites[GERMANY].auditor)).heap == refused.began_at
+    async with superuser(network, GERMANY) as admin:
+        for statement in statements("GRANT pg_checkpoint"):
+            await admin.run(statement)
+    allowed = await scrub.scrub(network.clock(), show, full=True)
+    assert not [words for words in allowed.left if "WAL" in words]
+    assert allowed.wal_overwritten and allowed.remains is not None and allowed.remains.wal_segments
+
+
+def statements(first: str) -> list[str]:
+    """The statements of the block in docs/operating.md that begins so."""
+    block = OPERATING.read_text().split(f"```\n{first}", 1)[1].split("```", 1)[0]
+    return [statement.strip() for statement in f"{first}{block}".split(";\n") if statement.strip()]
 
 
 async def test_a_log_never_may_hold_a_value_and_a_folder_of_the_operators_is_searched_too(

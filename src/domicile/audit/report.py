@@ -50,6 +50,7 @@ GOES_WHEN = {
     "sequence": "nothing of ours writes there",
     "statistics": "until the next ANALYZE or, of texts of queries, until those are reset; `scrub {site}` analyses now",
     "wal": "until these segments are overwritten; `scrub {site}` overwrites them now",
+    "wal pages": "whole pages in the WAL, until these segments are overwritten; `scrub {site}` overwrites them now",
     "temporary": "until the statement ends that uses the file, or the server starts anew",
     "replication": "until the slot's consumer has read on, or the slot is dropped",
     "log": "until whoever keeps that log deletes it; no log may hold it (rule 10)",

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
+from subprocess import SubprocessError
 from typing import LiteralString
 
 from domicile.audit.canaries import Canary, Matcher, Reading
 from domicile.audit.report import GOES_WHEN, CanaryReport, Found, Searched, Violation
+from domicile.audit.wal_pages import MEMORY, list_segments, open_pages
 from domicile.database import Database, Row, Session, sql
 from domicile.errors import DomicileError, InvalidInput
 
@@ -74,12 +76,13 @@ _FOLDERS = {
 class Ground:
     """What of a site, or of the hub, can be searched: `database` as a role that reads all rows, and folders by kind.
 
-    A folder of the kind `cluster` is the server's data folder. `own`: the cluster is one that this data folder runs.
+    A folder of the kind `cluster` is the server's data folder. `waldump` is PostgreSQL's program, 16 or later.
     """
 
     name: str
     database: str | None
     folders: Sequence[tuple[str, Path]] = ()
+    waldump: Path | None = None
 
     @property
     def has_cluster(self) -> bool:
@@ -120,6 +123,9 @@ class Search:
         if ground.database is not None and not ground.has_cluster:
             self._skip(ground.name, "the server's own files (heap, indexes, WAL, log): they are not ours to read here")
         await asyncio.to_thread(self._look_at_files, ground, names)
+        for kind, folder in ground.folders:
+            if kind == "cluster":
+                await asyncio.to_thread(self._look_at_pages, ground, folder / "pg_wal")
 
     def end(self) -> list[Violation]:
         """Write down what was found; the violations are what is where it must not be."""
@@ -195,6 +201,21 @@ class Search:
             self._note(ground.name, place, table, reading)
         if hidden:
             self._skip(ground.name, f"{hidden} files that this user may not read")
+
+    def _look_at_pages(self, ground: Ground, wal: Path) -> None:
+        if ground.waldump is None or not MEMORY.is_dir():
+            return self._skip(ground.name, "whole pages in the WAL, which are compressed unless wal_compression is off")
+        try:
+            segments = list_segments(wal)
+            for done, pages in enumerate(open_pages(ground.waldump, segments)):
+                self.show(f"{ground.name} pages in WAL segments", done, len(segments))
+                for page in pages:
+                    reading = Reading(self._matcher)
+                    reading.feed(page.read_bytes())
+                    self._note(ground.name, "wal pages", None, reading)
+            self.show(f"{ground.name} pages in WAL segments", len(segments), len(segments))
+        except (OSError, SubprocessError) as error:
+            self._skip(ground.name, f"whole pages in the WAL: {type(error).__name__}")
 
     def _note(self, name: str, place: str, table: str | None, reading: Reading) -> None:
         for line, count in reading.counts.items():

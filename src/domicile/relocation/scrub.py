@@ -81,7 +81,7 @@ class Scrub:
         database = self._database()
         await database.open()
         try:
-            moment = (await database.run("SELECT date_trunc('second', clock_timestamp()) AS now"))[0].now
+            moment = (await database.run("SELECT clock_timestamp() AS now"))[0].now
             held = await _wait_for_readers(database, moment)
             whole = await self._rewrite(database, done, show, reindex=reindex)
             statistics = await self._clear_statistics(database, done)
@@ -140,18 +140,21 @@ class Scrub:
         return not busy
 
     async def _clear_statistics(self, database: Database, done: Scrubbed) -> bool:
+        cleared = True
         try:
             before = (await database.run(f"SELECT count(*) AS n {_STALE}"))[0].n
-            await database.run(await _clearing(database))
+            if before:
+                await database.run(await _clearing(database))
             done.statistics_removed = before
-            for catalogue in _CATALOGUES:
-                await database.run(f"VACUUM FULL pg_catalog.{catalogue}")
         except DomicileError as error:
-            done.left.append(f"old statistics: {error.detail}")
-            return False
-        finally:
-            done.size_after = sum(row.size for row in await database.run(_TABLES))
-        return True
+            cleared = False
+            done.left.append(f"statistics of tables that have become empty: {error.detail}")
+        for catalogue in _CATALOGUES:
+            if not await _try(database, f"VACUUM FULL pg_catalog.{catalogue}"):
+                cleared = False
+                done.left.append(f"old statistics in {catalogue}, in use all the time: run this again")
+        done.size_after = sum(row.size for row in await database.run(_TABLES))
+        return cleared
 
     async def _overwrite_wal(self, database: Database, done: Scrubbed, show: Show) -> bool:
         """Let every old segment be removed or recycled, and write over the recycled ones. Whether none is left."""
