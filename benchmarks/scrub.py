@@ -2,12 +2,14 @@
 
     .venv/bin/python benchmarks/scrub.py [--members 4000]
 
-A thousand members of de-1 move to ru-1. Their handles are looked for in de-1's files: after the move, after a plain
-scrub, and after a full one. The speed of the search is that of one reading with all thousand values.
+A thousand members of de-1, under handles that nobody's post mentions, move to ru-1. The handles are looked for in
+de-1's files: after the move, after a plain scrub, and after a full one. The speed is that of one reading of
+everything with all thousand values.
 """
 
 import argparse
 import asyncio
+import secrets
 import sys
 import tempfile
 import time
@@ -16,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from domicile.audit.canaries import SHORTEST, Canary
+from domicile.audit.canaries import Canary
 from domicile.audit.search import Search
 from domicile.config import load_config
 from domicile.ids import MemberId, SiteName
@@ -43,8 +45,9 @@ async def main(members: int) -> None:
 
 async def measure(domicile: Domicile) -> None:
     rows = await domicile.sites[GERMANY].importer.run(
-        "SELECT member_id, handle FROM account WHERE length(handle) >= %s ORDER BY member_id LIMIT %s",
-        (SHORTEST, MOVING),
+        "UPDATE account SET handle = %s || right(member_id::text, 12) WHERE member_id IN"
+        " (SELECT member_id FROM account ORDER BY member_id LIMIT %s) RETURNING member_id, handle",
+        (f"k{secrets.token_hex(4)}", MOVING),
     )
     moving = [MemberId(row.member_id) for row in rows]
     canaries = [Canary(number, row.handle) for number, row in enumerate(rows, start=1)]

@@ -8,10 +8,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from domicile.errors import InvalidInput
 from domicile.ids import parse_site_name
@@ -20,6 +22,7 @@ SHORTEST = 8
 """Bytes. A shorter value is found by chance: two gigabytes hold every four bytes about once every other time."""
 MOST = 1000
 ANCHOR = 4
+HASH_BITS = 20
 _SITES = re.compile(r"\t([^\t]*)\Z")
 
 
@@ -73,7 +76,7 @@ def read_canaries(lines: Iterable[str], sites: Iterable[str]) -> list[Canary]:
 class Matcher:
     """Finds many values at once, each by the four bytes that the fewest others share.
 
-    Two tables of all pairs of bytes leave a few places of a megabyte to look at, however many values there are.
+    Tables of their pairs of bytes, and of a hash of all four, leave a few places of a megabyte to look at.
     """
 
     def __init__(self, canaries: Sequence[Canary]) -> None:
@@ -82,11 +85,13 @@ class Matcher:
         shared = Counter(piece for form, _ in forms for piece in {*_pieces(form)})
         self._anchored: dict[bytes, list[tuple[int, bytes, int]]] = {}
         self._first, self._second = np.zeros(1 << 16, bool), np.zeros(1 << 16, bool)
+        self._hashed = np.zeros(1 << HASH_BITS, bool)
         for form, line in forms:
             offset, piece = min(enumerate(_pieces(form)), key=lambda at: (shared[at[1]], at[0]))
             self._anchored.setdefault(piece, []).append((offset, form, line))
             self._first[int.from_bytes(piece[:2], "little")] = True
             self._second[int.from_bytes(piece[2:], "little")] = True
+            self._hashed[_hash(np.frombuffer(piece, "<u4"))] = True
 
     def find(self, chunk: bytes) -> Iterator[tuple[int, int, int]]:
         """Where values stand in a chunk: (line, first byte, byte after the last)."""
@@ -103,7 +108,9 @@ class Matcher:
         pairs = np.frombuffer(chunk, "<u2", (len(chunk) - odd) // 2, odd)
         begun = np.flatnonzero(self._first.take(pairs, mode="wrap"))  # three times as quick as indexing (measured)
         begun = begun[begun < len(pairs) - 1]
-        found: list[int] = (begun[self._second[pairs[begun + 1]]] * 2 + odd).tolist()
+        begun = begun[self._second.take(pairs[begun + 1], mode="wrap")]
+        begun = begun[self._hashed[_hash(pairs[begun].astype(np.uint32) | (pairs[begun + 1].astype(np.uint32) << 16))]]
+        found: list[int] = (begun * 2 + odd).tolist()
         return found
 
 
@@ -122,6 +129,12 @@ class Reading:
         self.counts.update(line for line, _, end in self._matcher.find(chunk) if end > seen)
         self._tail = chunk[-(self._matcher.longest - 1) :]
         self.size += len(piece)
+
+
+def _hash(anchors: NDArray[Any]) -> NDArray[np.uint32]:
+    """Knuth's multiplicative hash: the high bits of a product with 2 to the 32 over the golden ratio."""
+    products: NDArray[np.uint32] = anchors.astype(np.uint32) * np.uint32(2654435769)
+    return products >> np.uint32(32 - HASH_BITS)
 
 
 def _pieces(form: bytes) -> Iterator[bytes]:
