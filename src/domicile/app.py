@@ -38,6 +38,7 @@ from domicile.placement.ownership import load_ownership
 from domicile.placement.routing import Clock, SiteReader, SiteWriter
 from domicile.placement.sealing import keyed_digest, load_secret
 from domicile.placement.sites import Site, new_token
+from domicile.placement.whereabouts import Whereabouts, find_whereabouts
 from domicile.relocation.archive import Archive, read_archive
 from domicile.relocation.backup import Manifest, Restored
 from domicile.relocation.erasure import Receipt
@@ -147,6 +148,10 @@ class App(Engine):
             total.seconds += done.seconds
             total.add(done)
         return total
+
+    async def where(self, member: MemberId) -> Whereabouts:
+        """Their rows at home, copies and opaque ids elsewhere, and rows where none should be. Raises NotFound."""
+        return await find_whereabouts(self.router, self.ownership, member)
 
     async def export(self, member: MemberId) -> Archive:
         """Every row of a member, sealed values opened, in one snapshot. Raises NotFound."""

@@ -187,6 +187,19 @@ async def test_a_coordinator_that_dies_is_finished_by_another(clinic: App) -> No
     assert not any((await rows_at(clinic, GERMANY, anna)).values())
 
 
+async def test_where_a_patients_data_is_names_every_place_that_knows_them(clinic: App) -> None:
+    doctor = await patient(clinic, "FR")
+    anna = await patient(clinic, "DE", doctor)
+    await clinic.relocate([anna], "fr-1", "a test")
+    await clinic.relocate([anna], "de-1", "a test")
+    places = await clinic.where(anna)
+    assert places.rows == await rows_at(clinic, GERMANY, anna) and (places.astray, places.silent) == ([], [])
+    held = {(held.site, held.table): (held.rows, held.kind) for held in places.stubs}
+    assert held[FRANCE, "agenda_stub"] == (3, "row")
+    assert held[GERMANY, "route"] == (1, "site")
+    assert (places.hub.digests, places.hub.relocations) == (("phone",), 2)
+
+
 async def test_an_archive_holds_every_row_of_theirs_opened_and_of_nobody_else(clinic: App) -> None:
     doctor = await patient(clinic, "FR")
     anna, other = await patient(clinic, "DE", doctor), await patient(clinic, "DE", doctor)

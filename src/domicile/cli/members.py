@@ -19,7 +19,7 @@ from domicile.cli.output import (
     print_table,
     settings,
 )
-from domicile.cli.whereabouts import lingering_json, places_json, print_copies, print_lingering
+from domicile.cli.whereabouts import lingering_json, places_json, print_copies, print_lingering, print_stubs
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, country_of_site, parse_member_id
 from domicile.network.declaration import Proposal, ProposalState
@@ -229,8 +229,7 @@ def where(
         print_table("Rows at home", ["table", "rows"], [[name, count] for name, count in answer["rows"].items()])
         print_copies(answer["copies"])
         print_lingering(answer)
-        elsewhere: list[list[object]] = [[e["site"], e["table"], e["rows"]] for e in answer["mentions"]]
-        print_table("Rows of others that hold this member's opaque id", ["site", "table", "rows"], elsewhere)
+        print_stubs(answer)
 
 
 @member_app.command(name="check")

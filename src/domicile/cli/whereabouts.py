@@ -1,6 +1,7 @@
 """Where a member's data is, for people and as JSON."""
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,8 @@ def places_json(places: Whereabouts, now: datetime) -> dict[str, Any]:
         "files": places.files,
         "copies": [_copy(copy, now) for copy in places.copies],
         "silent": places.silent,
-        "mentions": [{"site": site, "table": table, "rows": count} for site, table, count in places.mentions],
+        "stubs": [asdict(held) for held in places.stubs],
+        "hub": asdict(places.hub),
         "astray": [{"site": site, "table": table, "rows": count} for site, table, count in places.astray],
     }
 
@@ -49,6 +51,23 @@ def print_copies(copies: list[dict[str, Any]]) -> None:
     if rows:
         columns = ["site", "what", "copies", "sections", "rules", "until (UTC)", "state"]
         print_table("Copies that other sites hold", columns, rows)
+
+
+_KINDS = {"half": "halves of pairs", "row": "others' own rows", "site": "the site's own"}
+
+
+def print_stubs(answer: dict[str, Any]) -> None:
+    """Which sites hold the member's opaque id and nothing else of them, in which tables; and what the hub holds."""
+    rows: list[list[object]] = [[s["site"], s["table"], _KINDS[s["kind"]], s["rows"]] for s in answer["stubs"]]
+    if rows:
+        print_table("Rows that hold this member's opaque id alone", ["site", "table", "what", "rows"], rows)
+    hub = answer["hub"]
+    digests, interested = (", ".join(hub[name]) or "none" for name in ("digests", "interested"))
+    out.print(
+        f"The hub holds their home, digests of: {digests}; sites that hear of moves: {interested};"
+        f" relocations in its journal: {hub['relocations']}",
+        highlight=False,
+    )
 
 
 def lingering_json(lingering: Lingering) -> dict[str, Any]:

@@ -74,6 +74,19 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldByHub:
+    """What the hub holds about one member beside their home and epoch: all of it opaque.
+
+    `digests`: of which kinds of names; `interested`: the sites that hear of their moves; `relocations`: how many are in
+    the journal.
+    """
+
+    digests: tuple[str, ...]
+    interested: tuple[SiteName, ...]
+    relocations: int
+
+
+@dataclass(frozen=True, slots=True)
 class FeedEntry:
     """One change of a home. `home` is None when the member was erased."""
 
@@ -260,6 +273,16 @@ class Directory:
             "SELECT member_id, kind, digest, token FROM claim WHERE member_id = ANY (%s)", (list(members),)
         )
         return [(MemberId(row.member_id), row.kind, bytes(row.digest), bytes(row.token)) for row in rows]
+
+    async def held_about(self, member: MemberId) -> HeldByHub:
+        """What the directory and its journal hold about a member."""
+        rows = await self.database.run(
+            "SELECT (SELECT array_agg(kind ORDER BY kind) FROM claim WHERE member_id = %(member)s) AS digests,"
+            " (SELECT array_agg(site ORDER BY site) FROM interest WHERE member_id = %(member)s) AS interested,"
+            " (SELECT count(*) FROM relocation_member WHERE member_id = %(member)s) AS relocations",
+            {"member": member},
+        )
+        return HeldByHub(tuple(rows[0].digests or ()), tuple(rows[0].interested or ()), rows[0].relocations)
 
     async def sizes(self) -> dict[str, int]:
         """How many homes, claims and feed entries there are."""
