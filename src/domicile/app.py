@@ -178,11 +178,13 @@ class App(Engine):
         return await self.backups(self._site(site).name).restore(folder)
 
     async def tick(self) -> None:
-        """Recurring work: hear the hub, finish what a crash cut short. `keep_ticking` does it every second."""
-        for name in self.sites:
+        """Recurring work: hear the hub, finish what a crash cut short, end residue; `keep_ticking` every second."""
+        for name, site in self.sites.items():
             with contextlib.suppress(Unavailable, TimeoutError):
                 await self.router.apply_feed(name)
                 await self._finish_placements(name)
+            with contextlib.suppress(Unavailable):
+                await self.keeper.destroy_ended(site)
         with contextlib.suppress(Unavailable):
             await self.coordinator.resume(SILENT, patience_s=TICK_S)
 

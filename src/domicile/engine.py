@@ -36,9 +36,12 @@ from domicile.placement.sites import DATABASE, Credentials, Site, check_server, 
 from domicile.relocation.agent import SiteAgent
 from domicile.relocation.backup import Backups, backups_folder
 from domicile.relocation.coordinator import Coordinator
+from domicile.relocation.covers import Covering
 from domicile.relocation.erasure import Erasure
+from domicile.relocation.holds import Holds
 from domicile.relocation.journal import Journal
 from domicile.relocation.kept_backups import KeptBackup, Lingering, find_lingering, list_backups
+from domicile.relocation.residue import Keeper
 from domicile.relocation.scrub import Scrub
 from domicile.relocation.tidying import Tidying
 from domicile.relocation.wishes import Wishes
@@ -63,6 +66,8 @@ class Engine:
     coordinator: Coordinator
     erasure: Erasure
     tidying: Tidying
+    keeper: Keeper
+    holds: Holds
     law: Law
     policy: Policy
     meter: Meter
@@ -75,7 +80,8 @@ class Engine:
     def backups(self, name: SiteName) -> Backups:
         """The backups of a site that this process opened."""
         found = self.embedded.binaries if self.embedded else find(self.config.embedded.bindir, account(None, Path()))
-        return Backups(self.sites[name], self.credentials[name].owner, found, self.ownership, self.directory)
+        owner = self.credentials[name].owner
+        return Backups(self.sites[name], owner, found, self.ownership, self.directory, self.keeper)
 
     def kept_backups(self, name: SiteName) -> list[KeptBackup]:
         """The backups of a site that there are, the oldest first."""
@@ -178,10 +184,11 @@ def _assemble(
     hub = Database("hub", credentials["hub"].app, size=12)
     directory = Directory(hub, config.hub.lookups_per_minute)
     router, exchange, journal = Router(sites, directory, clock), Exchange(), Journal(hub, clock)
-    for site in sites.values():
-        SiteAgent(site, ownership, journal, router).open(exchange)
     meter = Meter(sites, law, load_secret(config.data / "secrets" / "activity.key"), clock)
     operator = OperatorNow(state_operator(config.operator, policy.name, ownership), law, sites, meter, clock)
+    keeper = Keeper(ownership, Covering(law, policy, lambda: operator.facts, clock))
+    for site in sites.values():
+        SiteAgent(site, ownership, journal, router, keeper).open(exchange)
     return Engine(
         config=config,
         ownership=ownership,
@@ -192,8 +199,10 @@ def _assemble(
         exchange=exchange,
         journal=journal,
         coordinator=Coordinator(journal, exchange, Wishes(hub)),
-        erasure=Erasure(router, directory, ownership, clock),
         tidying=Tidying(config.backups.days),
+        erasure=Erasure(router, directory, ownership, clock, keeper),
+        keeper=keeper,
+        holds=Holds(sites, keeper),
         law=law,
         policy=policy,
         meter=meter,

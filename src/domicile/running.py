@@ -68,7 +68,7 @@ class Domicile(Engine):
     media: Media
 
     async def tick(self) -> None:
-        """Recurring work: hear the hub, deliver, finish what crashes cut short, see to copies, write counts."""
+        """Recurring work: hear the hub, deliver, finish what crashes cut short, end copies and residue, count."""
         with contextlib.suppress(Unavailable):
             await self.coordinator.collect()
         for name in self.sites:
@@ -81,6 +81,8 @@ class Domicile(Engine):
                 await self.sweeping.tick(name)
             with contextlib.suppress(Unavailable):  # also while the hub does not answer: a licence ends all the same
                 await self.copies.tick(name)
+            with contextlib.suppress(Unavailable):
+                await self.keeper.destroy_ended(self.sites[name])
         with contextlib.suppress(Unavailable):
             await self.door.write_tally()
         await self.meter.tick()

@@ -13,9 +13,14 @@ from domicile.audit.check import ENGINE_TABLES, check_declaration, with_engine_t
 from domicile.audit.rows import count_rows
 from domicile.database import Database, conninfo_to_dict, make_conninfo
 from domicile.errors import DomicileError, InvalidInput, NotResident
-from domicile.ids import SiteName
+from domicile.ids import MemberId, SiteName
 from domicile.placement.fence import site_ddl
 from domicile.placement.ownership import load_ownership
+from domicile.placement.residue import list_residue
+from domicile.relocation.covers import Cover
+from domicile.relocation.opening import open_residue
+from domicile.relocation.residue import Keeper
+from domicile.relocation.rows import erase_rows
 from domicile.running import Domicile
 from network_at import superuser
 
@@ -131,6 +136,35 @@ def _tables() -> list[Table]:
     from examples.clinic.models import METADATA
 
     return list(METADATA.tables.values())
+
+
+async def test_what_must_stay_of_a_patient_is_sealed_by_the_same_engine(domicile: Domicile) -> None:
+    ownership, site = load_ownership(with_engine_tables(_tables()[0].metadata)), domicile.sites[SiteName("de-1")]
+    keeper = Keeper(ownership, domicile.keeper.covering)
+    key, wrapped = site.key.new_data_key(MemberId(33))
+    cover = Cover("DE-PATIENT-FILE", "DE", "a law on patients' files", ("user.health_and_medical",), True, None, ())
+    phone = dataclasses.replace(cover, rule="DE-PHONE", categories=("user.contact",))
+    async with clinic_at(domicile, "de-1") as (app, auditor), superuser(domicile, "de-1") as admin:
+        await app.run("INSERT INTO resident VALUES (33, 'home', 1)")
+        await app.run("INSERT INTO patient VALUES (33, 'A. Patient', 'de')")
+        await app.run("INSERT INTO appointment VALUES (33, 1, 44, now(), 'a cough')")
+        sealed = key.seal_text("contact.phone", "+49 30 901820")
+        await app.run("SELECT vault.write_contact(ROW(33, %s, NULL)::vault.contact)", (sealed,))
+        await app.run("SELECT vault.write_data_key(ROW(33, %s, %s)::vault.data_key)", (wrapped, site.key.name))
+        importer = Database("clinic", make_conninfo(admin.conninfo, dbname="clinic", options="-c role=domicile_import"))
+        owner = make_conninfo(admin.conninfo, dbname="clinic", options="-c role=domicile_owner")
+        await importer.open()
+        async with importer.transaction() as session:
+            stayed = await keeper.seal(session, site, {MemberId(33): (cover, phone)}, "moved", 7)
+            await erase_rows(session, ownership, [MemberId(33)])
+        await importer.close()
+        by_rule = {one.rule: one for one in await list_residue(site.name, auditor, domicile.clock().date())}
+        opened = {r: await open_residue(site, owner, one.id, "x", "y", domicile.clock) for r, one in by_rule.items()}
+    assert (stayed.residues, stayed.rows) == (2, 2)
+    (kept,) = opened["DE-PATIENT-FILE"].tables["appointment"]
+    assert (kept["reason"], kept["doctor_id"]) == ("a cough", 44)
+    assert opened["DE-PATIENT-FILE"].tables.keys() == {"appointment"}
+    assert opened["DE-PHONE"].tables["vault.contact"][0]["phone"] == "+49 30 901820"
 
 
 async def test_two_patients_live_at_two_sites_and_a_strangers_row_is_refused(domicile: Domicile) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,25 @@ def test_a_check_at_the_operators_desk_is_written_down(data: Path) -> None:
     assert "a method is written" in domicile(data, "member", "verify", "oskar_t", "--method", "ID!", expect=2)["error"]
 
 
+def test_a_hold_is_placed_and_what_it_sealed_is_opened_for_a_reason(data: Path, tmp_path: Path) -> None:
+    asked = ("--authority", "a court", "--reason", "case 1", "--citation", "an order", "--open-ended", "--secret")
+    held = domicile(data, "hold", "place", "demo_ru", *asked)
+    assert (held["site"], held["until"], held["secret"]) == ("ru-1", None, True) and held["sealed_rows"] > 5
+    assert [hold["id"] for hold in domicile(data, "hold", "list")["holds"]] == [held["id"]]
+    (residue,) = domicile(data, "member", "where", "demo_ru")["residue"]
+    assert (residue["cause"], residue["rows"], residue["hold"]) == ("held", held["sealed_rows"], held["id"])
+    why = ("--reason", "a warrant came", "--role", "counsel")
+    assert domicile(data, "residue", "open", residue["id"], *why, "--to", str(tmp_path / "opened.zip"))["ok"]
+    with zipfile.ZipFile(tmp_path / "opened.zip") as opened:
+        assert json.loads(opened.read("data/account.json"))[0]["handle"] == "demo_ru"
+    log = domicile(data, "residue", "log", "--site", "ru-1")
+    assert log["ok"] and [entry["step"] for entry in log["entries"]] == ["placed", "left", "opened"]
+    assert log["entries"][2]["fields"] == {"residue": residue["id"], "reason": "a warrant came", "role": "counsel"}
+    released = domicile(data, "hold", "release", held["id"], "--reason", "closed")
+    assert released["state"] == "released"
+    assert "no site knows a hold" in domicile(data, "hold", "renew", "1", "--reason", "x", expect=2)["error"]
+
+
 def test_what_is_wrong_is_said_and_nothing_is_changed(data: Path) -> None:
     before = domicile(data, "hub", "status")
     for words in (
@@ -99,6 +119,8 @@ def test_the_law_of_a_day_is_shown_and_explained(data: Path) -> None:
     assert residency("2025-06-30") == residency("2015-09-01") != residency("2025-07-01")
     explained = domicile(data, "law", "explain", "demo_ru")
     assert explained["home"] == "ru-1" and explained["note"] == "not legal advice"
+    staying = {(s["if"], s["rule"]["id"]): s for s in explained["staying"]}
+    assert staying["moved to DE", "RU-ORI-KEEP"]["stays"] and staying["erased", "RU-ORI-KEEP"]["until"] is not None
     relayed = next(c for c in explained["crossings"] if (c["what"], c["act"]) == ("public posts", "relay"))
     assert relayed["importer"] == "DE" and relayed["allowed"] and "152-FZ" in relayed["rules"][0]["citation"]
     (paper,) = [s for s in domicile(data, "law", "safeguard", "list")["safeguards"] if s["kind"] == "rkn_notice"][:1]

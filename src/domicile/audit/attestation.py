@@ -43,6 +43,15 @@ GROUP BY 1 ORDER BY 1
 """
 
 
+# Holds do not stand here by themselves: some may not be told. What they keep is counted with the rest.
+_RESIDUE = """
+SELECT r.rule, r.citation, count(DISTINCT r.member_id) AS members, sum(r.rows)::bigint AS rows,
+  max(coalesce(r.until, h.until)) AS last_day
+FROM (SELECT member_id, rule, citation, rows, until, hold_id FROM vault.residue) r
+LEFT JOIN vault.hold h USING (hold_id) GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
 class Number(msgspec.Struct, frozen=True):
     """How many: None where it is under the floor and more than none."""
 
@@ -72,6 +81,17 @@ class Claimed(msgspec.Struct, frozen=True):
     jurisdiction: Country
     site: SiteName
     number: Number
+
+
+class ResidueRecord(msgspec.Struct, frozen=True):
+    """What has to stay at a site under one rule: of how many members, how many rows, and its last day of all."""
+
+    site: SiteName
+    rule: str
+    citation: str
+    number: Number
+    rows: int | None
+    last_day: date | None
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -115,6 +135,7 @@ class Attestation(msgspec.Struct, frozen=True):
     key_commitment: str
     sites: list[SiteRecord]
     claimed: list[Claimed]
+    residue: list[ResidueRecord]
     journal: JournalRecord
     audit: AuditRecord
     packs: dict[Country, str]
@@ -167,6 +188,7 @@ class Attester:
             key_commitment=hashlib.sha256(key).hexdigest(),
             sites=await self._count_days(key, since, until),
             claimed=await self._count_claims(),
+            residue=await self._count_residue(),
             journal=await self._read_journal(since, until),
             audit=_record(report),
             packs={country: pack.version for country, pack in self.law.packs.items()},
@@ -196,6 +218,15 @@ class Attester:
             rows = await site.auditor.run(_CLAIMED)
             found += [Claimed(Country(row.jurisdiction), name, self._number(row.members)) for row in rows]
         return sorted(found, key=lambda claimed: (claimed.jurisdiction, claimed.site))
+
+    async def _count_residue(self) -> list[ResidueRecord]:
+        found: list[ResidueRecord] = []
+        for name, site in self.sites.items():
+            for row in await site.auditor.run(_RESIDUE):
+                number = self._number(row.members)
+                shown = None if number.suppressed else row.rows
+                found.append(ResidueRecord(name, row.rule, row.citation, number, shown, row.last_day))
+        return found
 
     async def _read_journal(self, since: date, until: date) -> JournalRecord:
         async with self.hub.snapshot() as session:

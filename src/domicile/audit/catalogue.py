@@ -40,6 +40,9 @@ SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
   (SELECT p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
     WHERE t.tgrelid = c.oid AND t.tgname = 'fence') AS source,
   pg_has_role(%(app)s, c.relowner, 'MEMBER') OR pg_has_role(%(importer)s, c.relowner, 'MEMBER') AS app_owns,
+  ARRAY(SELECT DISTINCT role FROM pg_attribute a, unnest(ARRAY[%(app)s, %(importer)s, %(auditor)s]::text[]) AS role
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND col_description(c.oid, a.attnum) = 'domicile:closed'
+          AND has_column_privilege(role, c.oid, a.attnum, 'SELECT') ORDER BY role) AS closed_to_be_read,
   has_table_privilege(%(app)s, c.oid, 'TRUNCATE, TRIGGER') AS app_may_skip,
   has_table_privilege(%(app)s, c.oid, 'SELECT, INSERT, UPDATE, DELETE') OR
     has_any_column_privilege(%(app)s, c.oid, 'SELECT, INSERT, UPDATE') AS app_touches,
@@ -159,6 +162,8 @@ def _table_privileges(row: Row) -> Iterator[tuple[Kind, str]]:
         yield "privilege", "the application's role may TRUNCATE it or change its triggers, past the fence"
     if row.schema == VAULT and row.app_touches:
         yield "privilege", "the application's role reaches a vault table without its functions"
+    for role in row.closed_to_be_read:
+        yield "readable_residue", f"role {role} reads what was sealed away; only the role that owns the table may"
     if row.declared == "owned" and row.auditor_reads:
         yield "privilege", "the auditor's role may read more than ids of members' rows"
 

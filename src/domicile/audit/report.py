@@ -21,6 +21,10 @@ Kind = Literal[
     "law",
     "copy",
     "remains",
+    "residue_past_end",
+    "residue_without_rule",
+    "readable_residue",
+    "broken_chain",
     "unreachable",
 ]
 """What kind of thing is wrong.
@@ -40,6 +44,11 @@ law          the law of that day does not let these members live there
 copy         a copy is kept past its licence, or its home has not registered it
 remains      a value that was looked for lies where it must not be
 unreachable  the site or the hub does not answer, so nothing is known
+
+residue_past_end      what had to stay has ended, no hold keeps it, and it was not destroyed
+residue_without_rule  it stays under no rule and no hold that the site knows, or not as its heading says
+readable_residue      a role of the application can read what was sealed away
+broken_chain          the chain of what was done to holds and residue was changed
 """
 
 GOES_WHEN = {
@@ -124,12 +133,16 @@ class CanaryReport:
 
 @dataclass
 class AuditReport:
-    """The answer: `ok` when nothing is wrong. `in_transit` members are on a move or in a sign-up at this moment."""
+    """The answer: `ok` when nothing is wrong. `in_transit` members are on a move or in a sign-up at this moment.
+
+    `residue` rows lie sealed beside those checked, because a law or an order says that they must.
+    """
 
     rows_checked: int = 0
     files_checked: int = 0
     violations: list[Violation] = field(default_factory=list)
     in_transit: int = 0
+    residue: int = 0
     sites: list[SiteName] = field(default_factory=list)
     notes: tuple[str, ...] = NOTES
     canaries: CanaryReport | None = None

@@ -12,6 +12,7 @@ from domicile.audit.copies import find_lawless_copies
 from domicile.audit.files import FileAudit
 from domicile.audit.leftovers import find_leftovers
 from domicile.audit.report import AuditReport, Violation
+from domicile.audit.residue import check_residue
 from domicile.audit.rows import count_at_home, count_left_behind, count_rows, left_behind
 from domicile.database import Database
 from domicile.errors import Unavailable
@@ -40,6 +41,8 @@ async def audit(sites: Mapping[SiteName, Site], hub: Database, on: datetime) -> 
     except Unavailable:
         report.violations.append(_silent("hub"))
     report.violations += await find_lawless_copies(there, len(there) == len(sites), on)
+    report.residue, wrong = await check_residue(there, on)
+    report.violations += wrong
     return report
 
 

@@ -3,6 +3,7 @@
 For the member themself and for the operator (`law explain`); never for another reader (rule 13).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,9 +16,11 @@ from domicile.border.safeguards import ON_FILE, in_force
 from domicile.ids import Country, MemberId, SiteName, country_of_site
 from domicile.law.decision import Decision
 from domicile.law.facts import Act, Audience, Claim, Person
+from domicile.law.keeping import Keeping, Leaving, find_keepings
 from domicile.law.publication import decide_publication
 from domicile.law.residency import HomeDecision, choose_home
 from domicile.law.retention import Clash, find_clashes_for
+from domicile.placement.residue import Hold, list_holds
 from domicile.placement.routing import SiteReader
 
 QUESTIONS: tuple[tuple[str, str, Audience], ...] = (
@@ -41,8 +44,20 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Staying:
+    """What one rule keeps at the member's home if they are erased, or move to a country."""
+
+    moves_to: Country | None
+    keeping: Keeping
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything the law says about one member on one day. `keeping`: laws that do not agree on how long."""
+    """Everything the law says about one member on one day. `keeping`: laws that do not agree on how long.
+
+    `staying`: what would stay behind, by a rule, if the member were erased or moved to a site of the network; with the
+    rules that keep nothing where only the policy says so. `holds` are those in force at their home.
+    """
 
     member: MemberId
     site: SiteName
@@ -53,6 +68,8 @@ class Explanation:
     publication: Decision
     crossings: tuple[Answered, ...]
     keeping: tuple[Clash, ...]
+    staying: tuple[Staying, ...]
+    holds: tuple[Hold, ...]
 
 
 async def explain_member(door: Door, member: MemberId, on: date | None = None) -> Explanation:
@@ -86,7 +103,21 @@ async def explain_member(door: Door, member: MemberId, on: date | None = None) -
             for clash in find_clashes_for(person, desk.law, desk.operator)
             if clash.certain or clash.keeps.jurisdiction != clash.limits.jurisdiction
         ),
+        staying=tuple(_stay(person, country_of_site(site), countries, desk)),
+        holds=tuple(h for h in await _holds(door, site, member) if h.in_force(desk.on)),
     )
+
+
+def _stay(person: Person, site: Country, countries: list[Country], desk: Desk) -> Iterator[Staying]:
+    """If they are erased, and for each country to which they could move; what moves along is not told."""
+    for to in (None, *(country for country in countries if country != site)):
+        for keeping in find_keepings(person, Leaving(site, to), desk.operator, desk.law, desk.policy):
+            if not keeping.carried:
+                yield Staying(to, keeping)
+
+
+async def _holds(door: Door, site: SiteName, member: MemberId) -> list[Hold]:
+    return await list_holds(site, door.router.sites[site].auditor, [member])
 
 
 async def _desk_on(door: Door, reader: SiteReader, today: Desk, on: date | None) -> Desk:

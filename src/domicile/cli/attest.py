@@ -95,6 +95,11 @@ def _show(document: Attestation, floor: int) -> None:
     print_table(title, ["site", "from", "through", "members", "digest"], rows)
     claimed: list[list[object]] = [[c.jurisdiction, c.site, in_words(c.number, floor)] for c in document.claimed]
     print_table("Claimed by residence, today", ["law of", "at home in", "members"], claimed)
+    stayed: list[list[object]] = [
+        [r.site, r.rule or r.citation, in_words(r.number, floor), r.rows, r.last_day] for r in document.residue
+    ]
+    if stayed:
+        print_table("What had to stay behind, sealed", ["site", "rule", "members", "rows", "last day"], stayed)
     journal, found = document.journal, document.audit
     chain = "[green]whole[/]" if journal.intact else "[bold red]broken[/]"
     out.print(f"Journal: {journal.head} entries, chain {chain}, head {journal.head_digest[:16]}…", highlight=False)

@@ -115,6 +115,8 @@ async def _operator_on(domicile: Domicile, law: Law, on: date) -> Operator:
 def _show(report: AuditReport) -> None:
     verdict = "[bold green]all is in order[/]" if report.ok else "[bold red]not all is as it should be[/]"
     out.print(f"{report.rows_checked} rows and {report.files_checked} files checked: {verdict}")
+    if report.residue:
+        out.print(f"{report.residue} rows had to stay behind, sealed: `residue list` says why and until when")
     for violation in report.violations:
         out.print(f"[red]✗[/] {violation.site} {violation.table or ''}: {violation.text}", highlight=False)
     if report.canaries is not None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from domicile.border.explanation import Explanation, explain_member
+from domicile.border.explanation import Explanation, Staying, explain_member
 from domicile.cli.lines import line
 from domicile.cli.output import (
     ConfigOption,
@@ -219,7 +219,26 @@ def _explanation(found: Explanation) -> dict[str, Any]:
             for c in found.crossings
         ],
         "keeping": [describe_clash(clash) for clash in found.keeping],
+        "staying": [_staying(staying) for staying in found.staying],
+        "holds": [
+            {"id": str(h.id), "authority": h.authority, "rule": h.rule or h.citation, "until": h.until}
+            for h in found.holds
+        ],
         "note": "not legal advice",
+    }
+
+
+def _staying(staying: Staying) -> dict[str, Any]:
+    keeping = staying.keeping
+    return {
+        "if": "erased" if staying.moves_to is None else f"moved to {staying.moves_to}",
+        "stays": keeping.keeps,
+        "rule": describe_rule(keeping.rule),
+        "verdict": keeping.verdict.value,
+        "categories": keeping.categories,
+        "until": keeping.until,
+        "reason": keeping.reason,
+        "conflicts": [describe_clash(clash) for clash in keeping.conflicts],
     }
 
 
@@ -253,11 +272,34 @@ def _show_explanation(found: Explanation) -> None:
     if found.keeping:
         out.print("\n[bold]Laws that do not agree on keeping[/]")
         show_clashes(found.keeping)
+    _show_staying(found)
     out.print("\n[bold]Rules[/]")
     decisions = [*(d for _, d in found.home.decisions), found.publication, *(c.decision for c in found.crossings)]
     for citation in dict.fromkeys(citation for decision in decisions for citation in decision.citations):
         out.print(f" {escape(explain_citation(citation))}", highlight=False)
     out.print("Recorded law, not legal advice.", style="dim")
+
+
+def _show_staying(found: Explanation) -> None:
+    """What would stay behind: each rule once, with what must happen for it."""
+    if found.staying or found.holds:
+        out.print(f"\n[bold]What would stay behind at {found.site}, sealed[/]")
+    for hold in found.holds:
+        line(f"[yellow]![/] a hold of {escape(hold.authority)} ({escape(hold.rule or hold.citation)})", 1)
+    cases: dict[tuple[bool, str, object], list[str]] = {}
+    for staying in found.staying:
+        keeping = staying.keeping
+        case = "erased" if staying.moves_to is None else f"moved to {staying.moves_to}"
+        cases.setdefault((keeping.keeps, keeping.rule.rule, keeping.until), []).append(case)
+    for (keeps, rule, until), some in cases.items():
+        said = (
+            f"until {until or 'nobody knows when'}"
+            if keeps
+            else "nothing: the law does not say, and the policy lets it go"
+        )
+        line(f"if {', '.join(some)}: {rule}, {said}", 1)
+    for keeping in dict.fromkeys(staying.keeping for staying in found.staying):
+        show_clashes(keeping.conflicts)
 
 
 def _paragraph(title: str, answers: list[tuple[str, Decision]]) -> None:

@@ -20,6 +20,7 @@ from domicile.cli.clocks import clocks_command
 from domicile.cli.hub import hub_app
 from domicile.cli.importing import import_command
 from domicile.cli.inventory import inventory_app
+from domicile.cli.keeping import hold_app, residue_app
 from domicile.cli.laws import law_app
 from domicile.cli.members import member_app
 from domicile.cli.output import (
@@ -74,6 +75,8 @@ app.add_typer(law_app, name="law")
 app.add_typer(breach_app, name="breach")
 law_app.command(name="clocks")(clocks_command)
 app.add_typer(hub_app, name="hub")
+app.add_typer(hold_app, name="hold")
+app.add_typer(residue_app, name="residue")
 app.add_typer(inventory_app, name="inventory")
 app.command()(stats)
 app.command(name="plan")(plan_command)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from domicile.cli.keeping import describe_residue, show_residue
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -24,7 +25,7 @@ from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, country_of_site, parse_member_id
 from domicile.network.declaration import Proposal, ProposalState
 from domicile.network.forms import SignUp
-from domicile.placement.whereabouts import find_whereabouts
+from domicile.placement.whereabouts import Whereabouts, find_whereabouts
 from domicile.relocation.erasure import Receipt
 from domicile.running import Domicile
 
@@ -113,7 +114,9 @@ def erase(
 
         receipt = on_network(settings(data, config), work)
         if json:
-            print_json({"ok": not receipt.open, **msgspec.structs.asdict(receipt), "member": str(receipt.member)})
+            residue = [describe_residue(residue) for residue in receipt.residue]
+            said = {**msgspec.structs.asdict(receipt), "member": str(receipt.member), "residue": residue}
+            print_json({"ok": not receipt.open, **said})
         else:
             out.print(f"{receipt.member}: erased at {receipt.home}, {receipt.rows} rows and {receipt.files} files")
             out.print(f"Forgotten at {', '.join(receipt.done) or 'no other site yet'}", highlight=False)
@@ -121,6 +124,8 @@ def erase(
                 out.print(
                     f"[yellow]Not yet heard at {', '.join(receipt.open)}[/]; run this again to see", highlight=False
                 )
+            if receipt.residue:
+                show_residue(list(receipt.residue))
         if receipt.open:
             raise typer.Exit(1)
 
@@ -212,16 +217,16 @@ def _print_proposals(found: list[dict[str, Any]]) -> None:
 def where(
     member: MemberArgument, data: DataOption = None, config: ConfigOption = None, json: JsonOption = False
 ) -> None:
-    """Where a member's data is: rows at home, copies abroad with their licences, ids elsewhere, remains, backups."""
+    """Where a member's data is: home, copies with their licences, ids elsewhere, what had to stay, remains, backups."""
     with failures(json):
 
-        async def work(domicile: Domicile) -> dict[str, Any]:
+        async def work(domicile: Domicile) -> tuple[dict[str, Any], Whereabouts]:
             found = await find_member(domicile, member)
             places = await find_whereabouts(domicile.router, domicile.ownership, found)
             answer = await _whereabouts(domicile, found) | places_json(places, domicile.clock())
-            return answer | lingering_json(await domicile.lingering(found))
+            return answer | lingering_json(await domicile.lingering(found)), places
 
-        answer = on_network(settings(data, config), work)
+        answer, places = on_network(settings(data, config), work)
         if json:
             print_json(answer)
             return
@@ -230,6 +235,8 @@ def where(
         print_copies(answer["copies"])
         print_lingering(answer)
         print_stubs(answer)
+        if places.residue:
+            show_residue(places.residue)
 
 
 @member_app.command(name="check")

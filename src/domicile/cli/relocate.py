@@ -181,6 +181,7 @@ async def _move_all(
             total.members += members
             continue
         await domicile.trimming.drop_drafts(leaving.source, members)
+        await domicile.trimming.drop_ended_log_ins(leaving.source, members)
         reason = _reason(leaving, against, without_notice)
         with moving_bar(f"{leaving.source} → {leaving.target}", len(members)) as tell:
             done = await domicile.coordinator.relocate(members, leaving.source, leaving.target, reason, tell, pace)

@@ -60,6 +60,7 @@ def show_moved(moved: Moved, moves: Sequence[dict[str, Any]], dry_run: bool, jso
                 "rows": moved.rows,
                 "bytes": moved.size,
                 "files": moved.files,
+                "residue": moved.residue,
                 "batches": moved.batches,
                 "seconds": round(moved.seconds, 3),
                 "longest_wait_ms": round(moved.waited_ms, 1),
@@ -75,6 +76,8 @@ def show_moved(moved: Moved, moves: Sequence[dict[str, Any]], dry_run: bool, jso
         out.print(
             f"in {moved.seconds:.2f} s ({_rate(moved, moved.seconds)}); nobody waited over {moved.waited_ms:.0f} ms"
         )
+    if moved.residue:
+        out.print(f"{moved.residue:,} rows had to stay behind, sealed: `residue list` says why and until when")
     for why in dict.fromkeys(moved.left.values()):
         count = sum(1 for reason in moved.left.values() if reason == why)
         out.print(f"[yellow]{count} stayed[/]: ", end="")

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from domicile.cli.keeping import describe_residue
 from domicile.cli.output import out, print_table
 from domicile.placement.whereabouts import CopyAbroad, Whereabouts
 from domicile.relocation.kept_backups import Lingering
@@ -16,6 +17,7 @@ def places_json(places: Whereabouts, now: datetime) -> dict[str, Any]:
         "rows": places.rows,
         "files": places.files,
         "copies": [_copy(copy, now) for copy in places.copies],
+        "residue": [describe_residue(residue) for residue in places.residue],
         "silent": places.silent,
         "stubs": [asdict(held) for held in places.stubs],
         "hub": asdict(places.hub),

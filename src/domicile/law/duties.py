@@ -110,13 +110,18 @@ class Access(Timed, frozen=True, kw_only=True, tag="access"):
 
 
 class Retention(Rule, frozen=True, kw_only=True, tag="retention"):
-    """What is kept for at least (`min`) or at most (`max`) a period that starts at an event. `kept_here`: inside."""
+    """What is kept for at least (`min`) or at most (`max`) a period that starts at an event. `kept_here`: inside.
+
+    `runs_from`: the event is one of each record's own life (`record`), or that the account is closed (`closing`), or a
+    demand, notice or report that somebody must have written down (`demand`): then it is a hold that keeps.
+    """
 
     categories: tuple[str, ...]
     bound: Literal["min", "max"]
     period: Period | None = None
     period_words: Text | None = None
     starts_at: Text
+    runs_from: Literal["record", "closing", "demand"] = "record"
     kept_here: bool = False
 
 

@@ -15,6 +15,8 @@ SILENT_PUBLICATION = "silent-publication"
 SILENT_SIGNUP = "silent-signup"
 SILENT_DISCLOSURE = "silent-disclosure"
 BEYOND_REACH = "beyond-reach"
+KEPT_BY_PLACE = "kept-by-place"
+KEPT_ELSEWHERE = "kept-elsewhere"
 DOMESTIC = "domestic"
 NO_PACK = "no-pack"
 NO_CLAIM = "no-claim"
@@ -28,6 +30,8 @@ QUESTIONS = frozenset(
         SILENT_SIGNUP,
         SILENT_DISCLOSURE,
         BEYOND_REACH,
+        KEPT_BY_PLACE,
+        KEPT_ELSEWHERE,
         DOMESTIC,
         NO_PACK,
         NO_CLAIM,

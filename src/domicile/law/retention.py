@@ -67,6 +67,13 @@ def find_clashes_for(
     return tuple(_clash(kept, category))
 
 
+def find_clashes_with(keeper: Compiled, limiters: Iterable[Compiled]) -> tuple[Clash, ...]:
+    """What stands against one rule that keeps: certainly, or in another country's law."""
+    found = (clash for limiter in limiters if limiter is not keeper for clash in _clash((keeper, limiter), None))
+    mine = (clash for clash in found if clash.keeps == keeper.citation)
+    return tuple(c for c in mine if c.certain or c.keeps.jurisdiction != c.limits.jurisdiction)
+
+
 def bound_in(jurisdictions: Iterable[Country], operator: Operator | None, on: LawOn) -> Iterator[Compiled]:
     """The rules on keeping and erasing that bind the operator in these jurisdictions."""
     for place in jurisdictions:

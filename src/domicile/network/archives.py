@@ -20,6 +20,7 @@ from domicile.ids import MemberId, PostId, Snowflake, moment_of
 from domicile.network.profiles import Profiles
 from domicile.network.schema import VISIBILITIES
 from domicile.placement.ownership import Ownership
+from domicile.placement.residue import Residue, list_told
 from domicile.placement.routing import Router
 from domicile.relocation.archive import Archive, read_archive, read_files
 
@@ -52,7 +53,8 @@ class Archives:
                 _put(packed, digests, name, content)
             for name, content in self._documents(archive, handles, names):
                 _put(packed, digests, name, content)
-            _put(packed, digests, "manifest.json", _json(_manifest(archive, dict(digests))))
+            residue = await list_told(self.router.sites, self.router.clock().date(), member)
+            _put(packed, digests, "manifest.json", _json(_manifest(archive, dict(digests), residue)))
         return {table: len(rows) for table, rows in archive.tables.items()}
 
     async def _pictures(self, archive: Archive) -> AsyncIterator[tuple[str, str, bytes]]:
@@ -179,13 +181,17 @@ def _collection(name: str, items: list[Any]) -> dict[str, Any]:
     }
 
 
-def _manifest(archive: Archive, digests: dict[str, str]) -> dict[str, Any]:
+def _manifest(archive: Archive, digests: dict[str, str], residue: list[Residue]) -> dict[str, Any]:
     return {
         "member": str(archive.member),
         "home": archive.home,
         "exported_at": archive.at.isoformat(),
         "rows": {table: len(rows) for table, rows in archive.tables.items()},
         "categories": {table: archive.categories.get(table, {}) for table in archive.tables},
+        "residue": [
+            {"site": r.site, "rule": r.rule or r.citation, "categories": r.categories, "until": r.until, "rows": r.rows}
+            for r in residue
+        ],
         "sha256": digests,
     }
 

@@ -1,4 +1,4 @@
-"""What members delete of their own before they move, and what is deleted for them: pictures that were never posted."""
+"""What members delete of their own before they move, and what is deleted for them: drafts, log-ins that are over."""
 
 import asyncio
 from collections.abc import Sequence
@@ -62,6 +62,11 @@ class Trimming:
         for member, digest in {(row.member_id, d) for row in gone for d in (row.digest, row.preview)} - kept:
             await asyncio.to_thread(erase_file, site.media, MemberId(member), digest)
         return len(gone)
+
+    async def drop_ended_log_ins(self, name: SiteName, members: Sequence[MemberId]) -> int:
+        """Forget the web log-ins of members at a site that are over and would only be carried along; how many."""
+        query = "DELETE FROM session WHERE member_id = ANY (%s::bigint[]) AND expires_at < %s RETURNING 1"
+        return len(await self.router.sites[name].importer.run(query, (array(members), self.router.clock())))
 
     async def _take_back_boosts(self, member: MemberId, end: int) -> int:
         after = taken_back = 0

@@ -206,6 +206,10 @@ def _privileges(ownership: Ownership) -> Iterator[str]:
     yield "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vault FROM PUBLIC;\n"
     yield f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA vault TO {APP_ROLE}, {IMPORT_ROLE};\n"
     for table in _all_tables(ownership):
+        if rights := table.info.get("domicile.rights"):
+            open_columns = ", ".join(map(_quote, readable_columns(table)))
+            yield f"GRANT {rights}, SELECT ({open_columns}) ON {_quoted(table)} TO {IMPORT_ROLE};\n"
+            continue
         writers = IMPORT_ROLE if table.schema == VAULT else f"{APP_ROLE}, {IMPORT_ROLE}"
         yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_quoted(table)} TO {writers};\n"
     for owned in ownership.owned:

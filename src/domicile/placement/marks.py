@@ -3,6 +3,7 @@
 domicile:owned, domicile:network, domicile:site    on a table: what it was declared as
 domicile:home                                      on a column: the member whose row it is
 domicile:stored                                    on a column: names a file in the site's store, by its digest
+domicile:closed                                    on a column: read by the role that owns the table alone
 domicile:pair {...}                                on a column: the other of the two members whom a row is about
 """
 
@@ -17,6 +18,7 @@ Info = dict[Any, Any]
 HOME_MARK = "domicile:home"
 """On every owner's column: so the catalogue says whose rows they are, also when key and trigger are gone."""
 STORED_MARK = "domicile:stored"
+CLOSED_MARK = "domicile:closed"
 PAIR_MARK = "domicile:pair "
 
 
@@ -46,6 +48,16 @@ def stored(**more: Any) -> Info:
     return {"domicile.stored": True, **more}
 
 
+def withheld(rights: str) -> Info:
+    """A table of the site's: the import role may do this and read columns that are not closed, the app's nothing."""
+    return {"domicile.rights": rights}
+
+
+def closed() -> Info:
+    """No role of the application reads this column of a table of the site's: only the role that owns the table."""
+    return {"domicile.closed": True}
+
+
 def audited(**more: Any) -> Info:
     """The auditor's role may read this column, beside ids: what the law turns on, never content."""
     return {"domicile.audited": True, **more}
@@ -60,6 +72,8 @@ def column_marks(table: Table) -> Iterator[tuple[str, str]]:
             yield column.name, PAIR_MARK + msgspec.json.encode(side).decode()
         elif column.info.get("domicile.stored"):
             yield column.name, STORED_MARK
+        elif column.info.get("domicile.closed"):
+            yield column.name, CLOSED_MARK
 
 
 def stored_columns(table: Table) -> tuple[str, ...]:
@@ -86,11 +100,12 @@ def audited_columns(table: Table) -> tuple[str, ...]:
 
 
 def readable_columns(table: Table) -> tuple[str, ...]:
-    """What the auditor may read of a table that nobody owns: all but personal data beyond pseudonyms."""
+    """What the auditor may read of a table that nobody owns: no closed column, of personal data only pseudonyms."""
     return tuple(
         column.name
         for column in table.columns
-        if all(c.startswith("user.unique_id") for c in column.info.get("domicile.personal", ()))
+        if not column.info.get("domicile.closed")
+        and all(c.startswith("user.unique_id") for c in column.info.get("domicile.personal", ()))
     )
 
 

@@ -45,6 +45,11 @@ ENGINE_ACTIVITIES = (
         ("copy_register", "kept_copy"),
     ),
     ProcessingActivity("Relocation", "to move a member's home to another site", ("changed", "relocation")),
+    ProcessingActivity(
+        "What must stay behind",
+        "to keep, sealed and served to nobody, what a law or an authority's order says must be kept, and to prove it",
+        ("vault.hold", "vault.residue", "vault.keeping_entry"),
+    ),
     ProcessingActivity("Erasure", "to erase a member everywhere, and to have it heard at every site", ("erasure",)),
     ProcessingActivity(
         "Counting users by country", "to know which of the law's thresholds a network has reached", ("activity",)

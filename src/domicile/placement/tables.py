@@ -25,6 +25,7 @@ from sqlalchemy import (
     text,
 )
 
+from domicile.placement.kept_tables import add_kept_tables
 from domicile.placement.marks import Info, PairSide, audited
 from domicile.placement.ownership import VAULT, harmless, home, local, personal, remote, resident_table
 from domicile.placement.recalls import recalls
@@ -67,6 +68,7 @@ def add_engine_tables(metadata: MetaData, copied: Sequence[str] = ()) -> MetaDat
     resident.append_constraint(CheckConstraint(resident.c.state.in_(STATES), name="resident_state"))
     _owned(metadata)
     _kept_by_the_site(metadata, copied)
+    add_kept_tables(metadata)
     return metadata
 
 

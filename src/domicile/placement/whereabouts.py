@@ -14,6 +14,7 @@ from domicile.ids import MemberId, SiteName
 from domicile.placement.directory import HeldByHub
 from domicile.placement.marks import pair_side
 from domicile.placement.ownership import OwnedTable, Ownership, categories_of
+from domicile.placement.residue import Residue, list_residue
 from domicile.placement.routing import Router
 
 
@@ -53,7 +54,7 @@ class Held:
 class Whereabouts:
     """`rows` by table at home; `astray` are (site, table, how many); `silent` sites did not answer.
 
-    `stubs` hold the opaque id alone, `hub` is what the directory holds.
+    `stubs` hold the opaque id alone, `hub` is what the directory holds; `residue` had to stay where a home was or is.
     """
 
     hub: HeldByHub
@@ -63,6 +64,7 @@ class Whereabouts:
     silent: list[SiteName] = field(default_factory=list)
     stubs: list[Held] = field(default_factory=list)
     astray: list[tuple[SiteName, str, int]] = field(default_factory=list)
+    residue: list[Residue] = field(default_factory=list)
 
 
 async def find_whereabouts(router: Router, ownership: Ownership, member: MemberId) -> Whereabouts:
@@ -79,6 +81,7 @@ async def find_whereabouts(router: Router, ownership: Ownership, member: MemberI
             async with router.sites[name].auditor.snapshot() as session:
                 await look(name, session, ownership, member, found)
                 found.stubs += [held async for held in _find_stubs(name, session, ownership, member)]
+                found.residue += await list_residue(name, session, router.clock().date(), [member])
         except Unavailable:
             if name == home:
                 raise
@@ -127,7 +130,7 @@ async def _find_stubs(name: SiteName, session: Session, ownership: Ownership, me
 _HALF: Literal["half"] = "half"
 _ROW: Literal["row"] = "row"
 _SITE: Literal["site"] = "site"
-_SHOWN_APART = frozenset(("resident", "kept_copy"))
+_SHOWN_APART = frozenset(("resident", "kept_copy", "residue"))
 
 
 def _copy(row: Row) -> CopyAbroad:

@@ -14,7 +14,7 @@ import msgspec
 
 from domicile.database import Session, array
 from domicile.errors import Unavailable
-from domicile.ids import MemberId
+from domicile.ids import MemberId, country_of_site
 from domicile.placement.files import Draft, empty_folders, erase_file, file_of, list_files, open_folders
 from domicile.placement.ownership import Ownership
 from domicile.placement.routing import Router
@@ -54,6 +54,7 @@ from domicile.relocation.messages import (
     TakeFiles,
     TakeKeys,
 )
+from domicile.relocation.residue import Keeper
 from domicile.relocation.sealed_keys import open_keys, receiving_key, seal_keys
 from domicile.relocation.shape import describe_tables, probe_hash
 from domicile.transport.exchange import Exchange, decode, encode
@@ -67,14 +68,17 @@ WAIT = "SET LOCAL lock_timeout = '50ms'"
 """How long it is waited for writers at work (they hold their member's row for milliseconds): in all, and for one."""
 FILE_PIECE = 1 << 18
 
+_OTHER = "SELECT other FROM relocation WHERE batch_id = %s AND role = %s"
+
 
 class SiteAgent:
     """Answers a coordinator for one site. `open` makes it reachable."""
 
-    def __init__(self, site: Site, ownership: Ownership, journal: Journal, router: Router) -> None:
+    def __init__(self, site: Site, ownership: Ownership, journal: Journal, router: Router, keeper: Keeper) -> None:
         self.site = site
         self.ownership = ownership
         self.router = router
+        self.keeper = keeper
         self.holding = Holding(site, journal)
 
     def open(self, exchange: Exchange) -> None:
@@ -251,16 +255,21 @@ class SiteAgent:
     async def erase(self, order: Erase) -> Erased:
         """After the flip nothing here is the truth any more: rows, data keys, files. Counts what is left afterwards.
 
-        Only of those who have `moved`: somebody may have come back since the order was given.
+        Only of those who have `moved`: somebody may have come back since the order was given. What a law or a hold says
+        must stay is sealed as residue in the same transaction; the second time there is nothing more to seal.
         """
         async with self.holding.follow(order, "flipped") as (session, members, _):
             if await residents.lock_members(session, list(members), "leaving"):
                 raise Superseded(f"batch {order.batch}: {self.site.name} erases only after it has settled")
             moved = await residents.lock_members(session, list(members), "moved")
+            other = await session.value(_OTHER, (order.batch, order.role))
+            stayed = await self.keeper.leave(session, self.site, moved, country_of_site(other), order.batch)
             erased = await rows.erase_rows(session, self.ownership, moved)
             files = await self._erase_files(session, moved)
             left = await rows.count_rows(session, moved)
-        return Erased(erased, files, left)
+            await self.keeper.note_left(session, stayed, "moved", order.batch)
+            residue = await self.keeper.count_left(session, order.batch)
+        return Erased(erased, files, left, residue)
 
     async def discard(self, order: Discard) -> Done:
         async with self.holding.follow(order, "abandoned") as (session, members, _):

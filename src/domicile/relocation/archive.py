@@ -82,17 +82,17 @@ def _values(owned: OwnedTable, row: Row, key: DataKey) -> Iterator[tuple[str, An
             value = key.open(f"{owned.table.name}.{name}", bytes(value))
             with contextlib.suppress(UnicodeDecodeError):
                 value = value.decode()
-        yield name, _plain(value)
+        yield name, plain_value(value)
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _SAFE_WHOLE:
         return str(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, bytes | memoryview):
         return base64.b64encode(value).decode()
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    return [plain_value(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _categories(ownership: Ownership) -> dict[str, dict[str, str]]:

@@ -21,13 +21,14 @@ import msgspec
 
 from domicile.database import Row, array, conninfo_to_dict
 from domicile.errors import DomicileError, InvalidInput, Misconfigured
-from domicile.ids import MemberId, SiteName
+from domicile.ids import Country, MemberId, SiteName, country_of_site
 from domicile.placement.directory import Directory, Home
 from domicile.placement.files import erase_files
 from domicile.placement.ownership import Ownership
 from domicile.placement.pgbinaries import ENVIRONMENT, Binaries
 from domicile.placement.sealed_stream import open_stream, seal_stream
 from domicile.placement.sites import Site
+from domicile.relocation.residue import Keeper, Stayed
 from domicile.relocation.rows import erase_rows
 
 DATABASE, FILES, MANIFEST = "database.sealed", "files.sealed", "manifest.json"
@@ -70,6 +71,7 @@ class Backups:
     binaries: Binaries
     ownership: Ownership
     directory: Directory
+    keeper: Keeper
 
     @property
     def folder(self) -> Path:
@@ -241,17 +243,24 @@ class Backups:
 
         Somebody who has left since and come back is at home here: as they were, under the epoch that the hub has.
         """
-        gone: list[MemberId] = []
+        gone: dict[MemberId, Country | None] = {}
+        unfinished: list[MemberId] = []
         returned: dict[MemberId, int] = {}
         async for row, home in self._compare():
             member = MemberId(row.member_id)
             here = home is not None and home.site == self.site.name and home.epoch >= row.epoch
-            if not here or row.state not in WHOLE or member in erased:
-                gone.append(member)
+            if row.state not in WHOLE or (row.state == "pending" and home is None):
+                unfinished.append(member)
+            elif not here or member in erased:
+                gone[member] = country_of_site(home.site) if home and not here else None
             elif home is not None and home.epoch > row.epoch:
                 returned[member] = home.epoch
-        for start in range(0, len(gone), BATCH):
-            await self._forget(gone[start : start + BATCH])
+        for start in range(0, len(unfinished), BATCH):
+            await self._forget(unfinished[start : start + BATCH])
+        for to in dict.fromkeys(gone.values()):
+            members = [member for member, country in gone.items() if country == to]
+            for start in range(0, len(members), BATCH):
+                await self._forget(members[start : start + BATCH], to, keep=True)
         await self.site.importer.run(
             "UPDATE resident r SET state = 'home', epoch = a.epoch FROM unnest(%s::bigint[], %s::int[])"
             " AS a (member_id, epoch) WHERE r.member_id = a.member_id",
@@ -262,7 +271,7 @@ class Backups:
         )
         await self.site.importer.run("DELETE FROM changed")
         await self.site.importer.run("DELETE FROM relocation")
-        return len(gone)
+        return len(gone) + len(unfinished)
 
     async def _compare(self) -> AsyncIterator[tuple[Row, Home | None]]:
         """Every resident of the backup, and where the hub knows them now."""
@@ -276,10 +285,13 @@ class Backups:
                 yield row, homes.get(MemberId(row.member_id))
             after = rows[-1].member_id
 
-    async def _forget(self, members: list[MemberId]) -> None:
+    async def _forget(self, members: list[MemberId], to: Country | None = None, *, keep: bool = False) -> None:
+        """`keep`: they moved `to` a country, or were erased, since the backup, and what must stay of them does."""
         async with self.site.importer.transaction() as session:
+            stayed = await self.keeper.leave(session, self.site, members, to) if keep else Stayed()
             await erase_rows(session, self.ownership, members)
             await session.execute("DELETE FROM resident WHERE member_id = ANY (%s)", (members,))
+            await self.keeper.note_left(session, stayed, "restored", None)
         await asyncio.to_thread(erase_files, self.site.media, members)
 
     async def _count_lost(self) -> int:

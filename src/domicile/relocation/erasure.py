@@ -1,9 +1,10 @@
 """Erasing a member: at home first and in one transaction, then at the hub, then wherever others refer to them.
 
 The data key goes first (GDPR art. 17). What lingers of it in dead rows, WAL and backups opens what lingers of sealed
-values there, for whoever has the site's key too, until it is overwritten. The hub then forgets home and names; its feed
-tells every site, also one that was cut off, and each removes what refers to the member in the transaction in which it
-hears so (`Router.forget`). Until a site has heard, the receipt shows it as open.
+values there, for whoever has the site's key too, until it is overwritten. What a law or a hold says must stay is sealed
+in the same transaction, under a key of its own. The hub then forgets home and names; its feed tells every site, also
+one that was cut off, and each removes what refers to the member in the transaction in which it hears so
+(`Router.forget`). Until a site has heard, the receipt shows it as open.
 """
 
 import asyncio
@@ -21,15 +22,20 @@ from domicile.lifecycle import Lifecycle
 from domicile.placement.directory import Directory
 from domicile.placement.files import erase_files
 from domicile.placement.ownership import Ownership
+from domicile.placement.residue import Residue, list_residue
 from domicile.placement.routing import Clock, Router
 from domicile.placement.sites import Site
+from domicile.relocation.residue import Keeper
 from domicile.relocation.rows import erase_rows
 
 ERASURE = Lifecycle("erasure", {"erased": ("released",), "released": ()})
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What was erased at home, and which sites have (`done`) or have not yet (`open`) forgotten the member."""
+    """What was erased at home, and which sites have (`done`) or have not yet (`open`) forgotten the member.
+
+    `residue`: what a law or an order says must stay, sealed, at any site that answers.
+    """
 
     member: MemberId
     home: SiteName
@@ -38,6 +44,7 @@ class Receipt(msgspec.Struct, frozen=True):
     files: int
     done: tuple[SiteName, ...]
     open: tuple[SiteName, ...]
+    residue: tuple[Residue, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class Erasure:
     directory: Directory
     ownership: Ownership
     clock: Clock
+    keeper: Keeper
 
     @property
     def sites(self) -> Mapping[SiteName, Site]:
@@ -75,6 +83,7 @@ class Erasure:
                 raise NotFound("no such member at the home that the hub names")
             if row.state != "home" or row.tracked:
                 raise Conflict("the member is on the move; erase them when they have arrived")
+            stayed = await self.keeper.leave(session, site, [member], None)
             rows = await erase_rows(session, self.ownership, [member])
             await session.execute("DELETE FROM changed WHERE member_id = %s", (member,))
             await session.execute("DELETE FROM resident WHERE member_id = %s", (member,))
@@ -82,6 +91,7 @@ class Erasure:
                 "INSERT INTO erasure (member_id, state, erased_at, rows_erased) VALUES (%s, %s, %s, %s)",
                 (member, ERASURE.start, self.clock(), rows),
             )
+            await self.keeper.note_left(session, stayed, "erased", member)
 
     async def resume(self, name: SiteName) -> int:
         """Finish erasures that a crash cut short after the rows had gone; how many."""
@@ -113,14 +123,17 @@ class Erasure:
                 await self.router.apply_feed(name)
 
     async def _receipt(self, home: SiteName, row: Row) -> Receipt:
+        member = MemberId(row.member_id)
         done: list[SiteName] = []
         waiting: list[SiteName] = []
+        residue: list[Residue] = []
         for name, site in self.sites.items():
             try:
                 heard = await site.app.run("SELECT entry FROM feed_position WHERE feed = 'home'")
+                residue += await list_residue(name, site.auditor, self.clock().date(), [member])
             except Unavailable:
                 heard = []
             has_heard = row.entry is not None and bool(heard) and heard[0].entry >= row.entry
             (done if has_heard else waiting).append(name)
-        member = MemberId(row.member_id)
-        return Receipt(member, home, row.erased_at, row.rows_erased, row.files, tuple(done), tuple(waiting))
+        counts = (row.rows_erased, row.files)
+        return Receipt(member, home, row.erased_at, *counts, tuple(done), tuple(waiting), tuple(residue))

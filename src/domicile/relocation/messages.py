@@ -186,11 +186,12 @@ class Close(Order):
 
 
 class Erased(msgspec.Struct, array_like=True):
-    """What was erased, and how many live rows are left, as counted afterwards."""
+    """What was erased, how many live rows are left, as counted afterwards, and how many lie sealed as residue."""
 
     rows: int
     files: int
     left: int
+    residue: int = 0
 
 
 class Done(msgspec.Struct, array_like=True):

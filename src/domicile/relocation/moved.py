@@ -38,7 +38,7 @@ class Undone(DomicileError):
 class Moved:
     """What was moved. `left` stayed, with the reason; `unfinished` batches are decided and wait to be resumed.
 
-    `waited_ms` is the longest that any batch's members could not write.
+    `residue` rows had to stay behind, sealed. `waited_ms` is the longest that any batch's members could not write.
     """
 
     members: list[MemberId] = field(default_factory=list)
@@ -47,6 +47,7 @@ class Moved:
     rows: int = 0
     size: int = 0
     files: int = 0
+    residue: int = 0
     batches: int = 0
     seconds: float = 0.0
     waited_ms: float = 0.0
@@ -59,6 +60,7 @@ class Moved:
         self.left |= other.left
         self.unfinished |= other.unfinished
         self.rows, self.size, self.files = self.rows + other.rows, self.size + other.size, self.files + other.files
+        self.residue += other.residue
         self.batches += other.batches
         self.waited_ms = max(self.waited_ms, other.waited_ms)
         self.verifying_s += other.verifying_s

@@ -299,7 +299,9 @@ class Passage:
             raise Different(f"batch {self.batch.number}: {erased.left} rows are left at {self.batch.source}")
         await (self._ask("source", Close, Done) if again else self._ask_both(Close, Done))
         await self.on_step("forgotten")
-        await self._close("done", {"erased": erased.rows, "files": erased.files, "left": erased.left})
+        self.moved.residue = erased.residue
+        counts = {"erased": erased.rows, "files": erased.files, "left": erased.left, "residue": erased.residue}
+        await self._close("done", counts)
         await self.on_step("done")
 
     async def _undo(self) -> None:

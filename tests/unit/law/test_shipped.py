@@ -11,7 +11,7 @@ import pytest
 import domicile.law
 from domicile.law.compiled import Law
 from domicile.law.decision import Verdict
-from domicile.law.duties import Blocking, Disclosure, Step
+from domicile.law.duties import Blocking, Disclosure, Retention, Step
 from domicile.law.explain import explain, who_can_compel
 from domicile.law.facts import ABROAD, PARENTAL, PUBLICATION, Act, Basis, Claim, Count, Crossing, Operator, Person
 from domicile.law.library import load_packs, load_policy, load_safeguards
@@ -41,6 +41,7 @@ def unsettled_questions() -> set[str]:
         doubted = rule.unverified or not rule.in_force_known or said
         decided = isinstance(rule, Residency | Transfer | Publication | SignUp | Age)
         demanded = isinstance(rule, Disclosure | Blocking)
+        demanded |= isinstance(rule, Retention) and rule.bound == "min" and rule.runs_from != "demand"
         if rule.valid_from and ((decided and "unsettled" in answers) or (doubted and (decided or demanded))):
             found.add(rule.id)
     return found

@@ -16,6 +16,7 @@ from domicile.network.declaration import Proposal
 from domicile.network.forms import WORDING
 from domicile.network.media import AVATAR, HEADER
 from domicile.network.profiles import Own, ProfileChange
+from domicile.placement.residue import list_told
 from domicile.web.site.page import AnyRequest, Fields, Form, Page, open_page, redirect
 from domicile.web.site.words import countries, reader_locale
 
@@ -118,6 +119,8 @@ async def _show_data(page: Page, errors: Fields | None = None, status: int = 200
         country=country,
         home=dict(found.home.decisions).get(country),
         destinations=_destinations(found),
+        kept=[staying for staying in found.staying if staying.keeping.keeps],
+        residue=await list_told(page.domicile.sites, found.on, found.member),
         compellable=who_can_compel(country, page.domicile.law),
     )
 

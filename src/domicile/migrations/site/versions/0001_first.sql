@@ -477,6 +477,65 @@ CREATE TABLE setting (
 	changed_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	PRIMARY KEY (key)
 );
+CREATE TABLE vault.hold (
+	hold_id BIGINT NOT NULL, 
+	member_id BIGINT NOT NULL, 
+	state VARCHAR(8) NOT NULL, 
+	authority TEXT NOT NULL, 
+	rule VARCHAR(64) NOT NULL, 
+	jurisdiction VARCHAR(8) NOT NULL, 
+	citation TEXT NOT NULL, 
+	reason TEXT NOT NULL, 
+	categories TEXT[] NOT NULL, 
+	secret BOOLEAN NOT NULL, 
+	placed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	until DATE, 
+	released_at TIMESTAMP WITH TIME ZONE, 
+	PRIMARY KEY (hold_id)
+);
+CREATE INDEX hold_member ON vault.hold (member_id);
+CREATE TABLE vault.residue (
+	residue_id BIGINT NOT NULL, 
+	member_id BIGINT NOT NULL, 
+	cause VARCHAR(8) NOT NULL, 
+	batch_id BIGINT, 
+	hold_id BIGINT, 
+	rule VARCHAR(64) NOT NULL, 
+	jurisdiction VARCHAR(8) NOT NULL, 
+	citation TEXT NOT NULL, 
+	settled BOOLEAN NOT NULL, 
+	categories TEXT[] NOT NULL, 
+	conflicts TEXT[] NOT NULL, 
+	tables TEXT NOT NULL, 
+	rows INTEGER NOT NULL, 
+	files INTEGER NOT NULL, 
+	parts INTEGER NOT NULL, 
+	digest BYTEA NOT NULL, 
+	wrapped BYTEA NOT NULL, 
+	site_key VARCHAR(16) NOT NULL, 
+	left_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	until DATE, 
+	PRIMARY KEY (residue_id)
+);
+CREATE INDEX residue_batch ON vault.residue (batch_id);
+CREATE INDEX residue_member ON vault.residue (member_id);
+CREATE TABLE vault.keeping_entry (
+	number BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	step VARCHAR(12) NOT NULL, 
+	member_id BIGINT, 
+	fields TEXT NOT NULL, 
+	previous BYTEA NOT NULL, 
+	digest BYTEA NOT NULL, 
+	PRIMARY KEY (number)
+);
+CREATE TABLE vault.residue_part (
+	residue_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	body BYTEA NOT NULL, 
+	PRIMARY KEY (residue_id, number), 
+	FOREIGN KEY(residue_id) REFERENCES vault.residue (residue_id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
+);
 COMMENT ON TABLE vault.data_key IS 'domicile:owned the member''s data key, wrapped by the site''s key, which is kept outside PostgreSQL';
 COMMENT ON COLUMN vault.data_key.member_id IS 'domicile:home';
 COMMENT ON TABLE name_claim IS 'domicile:owned what this member claimed at the hub: keyed digests and the random token that won them';
@@ -564,6 +623,12 @@ COMMENT ON TABLE relocation IS 'domicile:site the batches in which this site is 
 COMMENT ON TABLE collected IS 'domicile:site which personal columns this site collects, since when: the inventory; about nobody';
 COMMENT ON TABLE acknowledgement IS 'domicile:site unmet duties that the operator took upon themselves when a category was first collected, and why';
 COMMENT ON TABLE setting IS 'domicile:site';
+COMMENT ON TABLE vault.hold IS 'domicile:site what an authority wants preserved of a member at this site; state: placed, released. No `until`: open';
+COMMENT ON TABLE vault.residue IS 'domicile:site headings of what had to stay: rule, end, counts, digest of its parts; cause: moved, erased, held';
+COMMENT ON COLUMN vault.residue.wrapped IS 'domicile:closed';
+COMMENT ON TABLE vault.keeping_entry IS 'domicile:site a chain of hashes: holds placed, renewed, released; residue left, opened, destroyed';
+COMMENT ON TABLE vault.residue_part IS 'domicile:site rows and files, sealed under the residue''s own key';
+COMMENT ON COLUMN vault.residue_part.body IS 'domicile:closed';
 
 CREATE FUNCTION domicile.fence_vault_data_key() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1736,7 +1801,7 @@ CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challeng
 CREATE FUNCTION vault.read_some_challenge_contact(owners bigint[], keys bigint[]) RETURNS SETOF vault.challenge_contact
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.challenge_contact t ON t.member_id = a.o AND t.challenge_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, copy_register, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, notice, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, kept_copy, feed_position, safeguard, incident_entry, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting; END $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, copy_register, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, notice, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, kept_copy, feed_position, safeguard, incident_entry, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting, vault.hold, vault.residue, vault.keeping_entry, vault.residue_part; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -1788,6 +1853,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON relocation TO domicile_app, domicile_imp
 GRANT SELECT, INSERT, UPDATE, DELETE ON collected TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON acknowledgement TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON setting TO domicile_app, domicile_import;
+GRANT INSERT, UPDATE, SELECT (hold_id, member_id, state, authority, rule, jurisdiction, citation, reason, categories, secret, placed_at, until, released_at) ON vault.hold TO domicile_import;
+GRANT INSERT, DELETE, SELECT (residue_id, member_id, cause, batch_id, hold_id, rule, jurisdiction, citation, settled, categories, conflicts, tables, rows, files, parts, digest, site_key, left_at, until) ON vault.residue TO domicile_import;
+GRANT INSERT, SELECT (number, at, step, member_id, fields, previous, digest) ON vault.keeping_entry TO domicile_import;
+GRANT INSERT, SELECT (residue_id, number) ON vault.residue_part TO domicile_import;
 GRANT SELECT (member_id) ON vault.data_key TO domicile_audit;
 GRANT SELECT (member_id) ON name_claim TO domicile_audit;
 GRANT SELECT (member_id, jurisdiction, basis, assumed) ON claim TO domicile_audit;
@@ -1833,3 +1902,7 @@ GRANT SELECT ON relocation TO domicile_audit;
 GRANT SELECT ON collected TO domicile_audit;
 GRANT SELECT ON acknowledgement TO domicile_audit;
 GRANT SELECT ON setting TO domicile_audit;
+GRANT SELECT ON vault.hold TO domicile_audit;
+GRANT SELECT (residue_id, member_id, cause, batch_id, hold_id, rule, jurisdiction, citation, settled, categories, conflicts, tables, rows, files, parts, digest, site_key, left_at, until) ON vault.residue TO domicile_audit;
+GRANT SELECT ON vault.keeping_entry TO domicile_audit;
+GRANT SELECT (residue_id, number) ON vault.residue_part TO domicile_audit;
