@@ -87,8 +87,7 @@ def relocate_command(
         day, pace = parse_day(plan), _pace(at_most, keep_p99)
 
         async def work(domicile: Domicile) -> tuple[Moved, list[Departure]]:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, _stop, domicile)
-            os.nice(STEP_BACK)
+            _stand_back(domicile)
             departures = await find_departures(domicile, member or [], day, to)
             moved = Moved(left=await _already_there(domicile, member or [], departures))
             await _move_all(domicile, departures, moved, pace, dry_run, against, without_notice)
@@ -99,6 +98,12 @@ def relocate_command(
         show_moved(moved, moves, dry_run, json)
         if moved.left or moved.unfinished:
             raise typer.Exit(1)
+
+
+def _stand_back(domicile: Domicile) -> None:
+    """Leave the machine to whoever serves members, and end in order at the first Ctrl-C."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, _stop, domicile)
+    os.nice(STEP_BACK)
 
 
 def _lost(resume: bool, without: str | None, reason: str | None) -> tuple[SiteName, str] | None:
