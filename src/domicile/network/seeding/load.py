@@ -6,16 +6,17 @@ opened (see `settle`). The home has a member's rows before any digest of theirs 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Protocol
 
 from domicile.errors import Conflict, DomicileError, InvalidInput
-from domicile.ids import SiteName, country_of_site
+from domicile.ids import Country, SiteName, country_of_site
 from domicile.law.facts import Basis, Claim
 from domicile.law.facts import Person as LegalPerson
+from domicile.law.residency import choose_home
 from domicile.law.signup import decide_signup
 from domicile.law.standing import find_proving
 from domicile.network.demo import DEMO_HANDLES, DEMO_PASSWORD
@@ -25,8 +26,8 @@ from domicile.network.posts import Posts
 from domicile.network.seeding.chatter import Chatter
 from domicile.network.seeding.copying import analyze, copy_site, seal_rows
 from domicile.network.seeding.graph import Graph, make_graph, read_graph
-from domicile.network.seeding.people import Person, Populace
-from domicile.network.seeding.plan import choose_demo, house
+from domicile.network.seeding.people import Person, Populace, Standing
+from domicile.network.seeding.plan import choose_demo, find_lodgers, house
 from domicile.network.seeding.portraits import Portraits, draw_portraits, hang_portraits, store_portraits
 from domicile.network.seeding.rows import COLUMNS, Asked, Harvest, Proved, SiteRows, count_rows
 from domicile.network.seeding.settle import settle
@@ -69,15 +70,17 @@ async def seed(
     graph: Path | None = None,
     progress: Progress | None = None,
     random_seed: int = 1,
+    abroad: Mapping[Country, int] | None = None,
 ) -> SeedReport:
     """Add made-up members who follow each other as the graph says. Raises InvalidInput, and then nothing is changed.
 
-    Who follows whom, and who says what, is the same for the same `random_seed` in an empty network.
+    Who follows whom, and who says what, is the same for the same `random_seed` in an empty network. So many of them as
+    `abroad` says live in countries without a site; the law of the day proposes their home.
     """
     if not 0 < members <= MOST_MEMBERS:
         raise InvalidInput(f"the number of members is between 1 and {MOST_MEMBERS}, not {members}")
     chance = Random(random_seed)  # noqa: S311  made-up people are no secret
-    run = Run(network, chance, progress or (lambda step, done, total: None))
+    run = Run(network, chance, progress or (lambda step, done, total: None), abroad or {})
     ties = await asyncio.to_thread(read_graph, graph, members) if graph else make_graph(members, chance)
     async with _alone(network.members.directory):
         await settle(network.members.router.sites, network.members.directory, network.ownership)
@@ -107,6 +110,7 @@ class Run:
     network: Network
     chance: Random
     show: Progress
+    abroad: Mapping[Country, int]
 
     async def add(self, ties: Graph) -> SeedReport:
         """Make up the members of a graph and load them."""
@@ -133,9 +137,13 @@ class Run:
     async def _make_people(self, ties: Graph) -> list[Person]:
         members = self.network.members
         homes = house(ties, list(members.router.sites), self.chance)
-        demo = await self._choose_demo(ties, homes)
+        lodgers: dict[int, Country] = {}
+        for country, count in self.abroad.items():
+            found = find_lodgers(homes, propose_home(members, country), count, self.chance, lodgers)
+            lodgers |= dict.fromkeys(found, country)
+        demo = await self._choose_demo(ties, homes, lodgers)
         populace = Populace(self.chance, members.clock())
-        people = [populace.make(site, demo.get(place)) for place, site in enumerate(homes)]
+        people = [populace.make(site, demo.get(place), lodgers.get(place)) for place, site in enumerate(homes)]
         while names_taken := await self._names_taken(people):
             for person in names_taken:
                 populace.rename(person)
@@ -144,14 +152,14 @@ class Run:
         self.show("making up members", len(people), len(people))
         return people
 
-    async def _choose_demo(self, ties: Graph, homes: Sequence[SiteName]) -> dict[int, str]:
+    async def _choose_demo(self, ties: Graph, homes: Sequence[SiteName], lodgers: Collection[int]) -> dict[int, str]:
         """Place in the graph -> demo handle, for the countries that have no demo member yet."""
         members = self.network.members
         digests = {name: members.digests(name, None)["handle"] for name in DEMO_HANDLES.values()}
         taken = await members.directory.taken([*digests.values()])
         return {
             place: DEMO_HANDLES[country]
-            for country, place in choose_demo(ties, homes).items()
+            for country, place in choose_demo(ties, homes, lodgers).items()
             if country in DEMO_HANDLES and digests[DEMO_HANDLES[country]] not in taken
         }
 
@@ -165,8 +173,9 @@ class Run:
 
     def _make_rows(self, people: Sequence[Person], ties: Graph, chatter: Chatter) -> dict[SiteName, SiteRows]:
         chatter.tell()
-        asked = asked_consents(self.network.members)
-        proved = asked_proofs(self.network.members)
+        standings = {person.standing for person in people}
+        asked = asked_consents(self.network.members, standings)
+        proved = asked_proofs(self.network.members, standings)
         rows = Harvest(people, ties, chatter, asked, proved, self.network.posts.url).gather()
         for name, tables in rows.items():
             site = self.network.members.router.sites[name]
@@ -204,28 +213,41 @@ class Run:
         await self.network.members.directory.enter(homes, claims, new=True)
 
 
-def asked_consents(members: Members) -> Asked:
-    """Country -> kind of consent -> the rules that ask a member of that country for it, as of today."""
+def propose_home(members: Members, country: Country) -> SiteName:
+    """The home that today's law proposes to somebody who lives in a country. Raises InvalidInput if there is none."""
+    person, on = _living_in(country), members.law.on(members.clock().date())
+    places = [country_of_site(name) for name in members.router.sites]
+    proposed = choose_home(person, places, on, members.policy, members.operator.facts).proposed
+    if proposed is None:
+        raise InvalidInput(f"no site may be the home of somebody who lives in {country}")
+    return next(name for name in members.router.sites if country_of_site(name) == proposed)
+
+
+def asked_consents(members: Members, standings: Iterable[Standing]) -> Asked:
+    """Standing -> kind of consent -> the rules that ask such a member for it, as of today."""
     on = members.law.on(members.clock().date())
-    found: dict[str, dict[str, list[str]]] = {}
-    for country in {country_of_site(name) for name in members.router.sites}:
-        person = LegalPerson(frozenset({Claim(country, Basis.RESIDENCE)}))
-        consents = decide_signup(person, country, on, members.policy, members.operator.facts).consents
-        found[country] = {asked.kind: sorted({citation.rule for citation in asked.citations}) for asked in consents}
+    found: dict[Standing, dict[str, list[str]]] = {}
+    for country, place in standings:
+        consents = decide_signup(_living_in(country), place, on, members.policy, members.operator.facts).consents
+        rules = {asked.kind: sorted({citation.rule for citation in asked.citations}) for asked in consents}
+        found[country, place] = rules
     return found
 
 
-def asked_proofs(members: Members) -> Proved:
-    """Country -> what the law asks a member there to prove, in the first way it knows, and by which rules.
+def asked_proofs(members: Members, standings: Iterable[Standing]) -> Proved:
+    """Standing -> what the law asks such a member to prove, in the first way it knows, and by which rules.
 
     Made-up members have proved it, marked as made up: otherwise a demonstration would have nothing to read from there.
     """
     on = members.law.on(members.clock().date())
-    found: dict[str, dict[str, list[str]]] = {}
-    for country in {country_of_site(name) for name in members.router.sites}:
-        person = LegalPerson(frozenset({Claim(country, Basis.RESIDENCE)}))
-        proofs = found.setdefault(country, {})
-        for proving in find_proving(person, country, on, members.policy, members.operator.facts):
+    found: dict[Standing, dict[str, list[str]]] = {}
+    for country, place in standings:
+        proofs = found.setdefault((country, place), {})
+        for proving in find_proving(_living_in(country), place, on, members.policy, members.operator.facts):
             method = next(iter(proving.methods), "identity")
             proofs.setdefault(method, []).append(proving.citation.rule)
     return found
+
+
+def _living_in(country: Country) -> LegalPerson:
+    return LegalPerson(frozenset({Claim(country, Basis.RESIDENCE)}))

@@ -17,6 +17,8 @@ from domicile.network.names import RESERVED, skeleton
 SLOT = re.compile(r"\{(\w+)\}")
 FALLBACK = Country("US")
 PUBLISHED = 0.85
+Standing = tuple[Country, Country]
+"""The country where somebody lives, and that of their home."""
 _LONGEST_NAME = 24  # of 30 that a handle may have: room for a number
 
 
@@ -81,6 +83,7 @@ class Person:
 
     member: MemberId
     site: SiteName
+    country: Country
     words: Words
     handle: str
     name: str
@@ -97,8 +100,9 @@ class Person:
     password_hash: str | None = None
 
     @property
-    def country(self) -> Country:
-        return country_of_site(self.site)
+    def standing(self) -> Standing:
+        """What the law looks at when it asks something of their sign-up."""
+        return self.country, country_of_site(self.site)
 
 
 @dataclass
@@ -111,9 +115,10 @@ class Populace:
     _numbers: set[str] = field(default_factory=set)
     _members: set[MemberId] = field(default_factory=set)
 
-    def make(self, site: SiteName, demo: str | None = None) -> Person:
-        """Somebody who lives at this site; with a demo handle, somebody who shows everything."""
-        chance, words = self.chance, words_of(country_of_site(site))
+    def make(self, site: SiteName, demo: str | None = None, country: Country | None = None) -> Person:
+        """Somebody at home at this site, who lives in its country or in another; with a demo handle, who shows all."""
+        country = country or country_of_site(site)
+        chance, words = self.chance, words_of(country)
         name, romanized = self._name(words)
         handle = demo or self._handle(romanized)
         city = chance.choice(words.cities)
@@ -121,6 +126,7 @@ class Populace:
         return Person(
             member=self._member(created_at),
             site=site,
+            country=country,
             words=words,
             handle=handle,
             name=name,

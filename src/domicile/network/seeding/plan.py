@@ -1,8 +1,9 @@
 """Who lives where: a believable mix of countries, in which friends often share one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 
+from domicile.errors import InvalidInput
 from domicile.ids import Country, SiteName, country_of_site
 from domicile.network.seeding.graph import Graph
 
@@ -56,10 +57,23 @@ def _move(graph: Graph, homes: list[int], near: list[list[int]], member: int, to
     return gain
 
 
-def choose_demo(graph: Graph, homes: Sequence[SiteName]) -> dict[Country, int]:
-    """In each country the member with the most ties, so that a demonstration has much to show."""
+def find_lodgers(
+    homes: Sequence[SiteName], site: SiteName, count: int, chance: Random, others: Collection[int] = ()
+) -> list[int]:
+    """So many of those at home at a site, to live in another country: neighbours in the graph, who know each other."""
+    here = [member for member, home in enumerate(homes) if home == site and member not in others]
+    if not 0 <= count <= len(here):
+        raise InvalidInput(f"{count} of {len(here)} members at home in {site} cannot live abroad")
+    first = chance.randrange(len(here)) if here else 0
+    return [here[(first + place) % len(here)] for place in range(count)]
+
+
+def choose_demo(graph: Graph, homes: Sequence[SiteName], lodgers: Collection[int] = ()) -> dict[Country, int]:
+    """In each country the member with the most ties who lives there, so that a demonstration has much to show."""
     best: dict[Country, int] = {}
     for member, site in enumerate(homes):
+        if member in lodgers:
+            continue
         country = country_of_site(site)
         if country not in best or _ties(graph, member) > _ties(graph, best[country]):
             best[country] = member

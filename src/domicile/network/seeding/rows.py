@@ -17,7 +17,7 @@ from domicile.network.items import DirectWords
 from domicile.network.schema import DIRECT, PRIVATE
 from domicile.network.seeding.chatter import Chatter, Mark, Said
 from domicile.network.seeding.graph import Graph
-from domicile.network.seeding.people import Person
+from domicile.network.seeding.people import Person, Standing
 
 Values = tuple[Any, ...]
 
@@ -51,10 +51,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 _NOTICE = {"favourite": "favourite", "boost": "reblog"}
 
 SiteRows = dict[str, list[Values]]
-Asked = Mapping[str, Mapping[str, list[str]]]
-"""Country -> kind of consent -> the ids of the rules that ask for it."""
-Proved = Mapping[str, Mapping[str, list[str]]]
-"""Country -> what a member there must prove -> the ids of the rules that ask for it."""
+Asked = Mapping[Standing, Mapping[str, list[str]]]
+"""Standing -> kind of consent -> the ids of the rules that ask for it."""
+Proved = Mapping[Standing, Mapping[str, list[str]]]
+"""Standing -> what such a member must prove -> the ids of the rules that ask for it."""
 
 
 @dataclass
@@ -104,7 +104,7 @@ class Harvest:
             self._add(place, "vault.credential", person.email, person.phone, born, person.password_hash)
             self._add(place, "claim", person.country, Basis.RESIDENCE.value, False, person.created_at)
             self._add_consents(place, person)
-            for method, rules in self.proved[person.country].items():
+            for method, rules in self.proved[person.standing].items():
                 self._add(place, "verification", method, person.created_at, rules, True)
 
     def _count_posts(self) -> tuple[list[int], list[int]]:
@@ -115,7 +115,7 @@ class Harvest:
         return posts, newest
 
     def _add_consents(self, place: int, person: Person) -> None:
-        asked = self.asked[person.country]
+        asked = self.asked[person.standing]
         kinds = [PUBLICATION, *(kind for kind in asked if kind == "abroad" and person.abroad)]
         for number, kind in enumerate(kinds if person.published else ()):
             given_at: datetime = person.created_at
