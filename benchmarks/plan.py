@@ -16,7 +16,6 @@ from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from domicile.cli.plan import network_of
 from domicile.config import load_config
 from domicile.database import sql
 from domicile.ids import SEQUENCE_BITS, milliseconds
@@ -98,7 +97,7 @@ def consented(members: int, chance: Random) -> Iterator[tuple[object, ...]]:
 
 
 async def measure(domicile: Domicile, site: Site, members: int) -> None:
-    network = network_of(domicile)
+    network = domicile.to_plan()
     scan = await best(lambda: site.auditor.run(LIMIT))
     scans = await best(lambda: site.auditor.run(BOTH))
     census = await best(lambda: take_census(domicile.sites, Joined(), lambda line: None))

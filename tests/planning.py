@@ -2,7 +2,6 @@
 
 from datetime import date
 
-from domicile.cli.plan import network_of
 from domicile.ids import Country
 from domicile.law.compiled import Law
 from domicile.law.pack import parse_pack
@@ -65,4 +64,4 @@ def keys(kind: str, name: str, **more: str) -> str:
 
 
 async def plan(domicile: Domicile, on: date, tested: Law | None = None) -> Plan:
-    return await make_plan(network_of(domicile, load_prices()), on, domicile.clock(), tested)
+    return await make_plan(domicile.to_plan(load_prices()), on, domicile.clock(), tested)

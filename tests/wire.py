@@ -2,9 +2,9 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from domicile.errors import Unavailable
 from domicile.ids import SiteName
 from domicile.transport.exchange import Exchange, Handler
 
@@ -39,18 +39,9 @@ def tapped(exchange: Exchange) -> Iterator[Wire]:
         yield wire
 
 
-@contextlib.contextmanager
-def unreachable(exchange: Exchange, *sites: str) -> Iterator[None]:
+def unreachable(exchange: Exchange, *sites: str) -> AbstractContextManager[None]:
     """These sites answer nothing that is asked of them from outside."""
-
-    def deaf(site: SiteName, channel: str, handler: Handler) -> Handler:
-        async def refuse(body: bytes) -> bytes:
-            raise Unavailable(f"{site} does not answer")
-
-        return refuse if site in sites else handler
-
-    with _handled_by(exchange, deaf):
-        yield
+    return exchange.cut_off(*map(SiteName, sites))
 
 
 @contextlib.contextmanager

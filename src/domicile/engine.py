@@ -33,6 +33,8 @@ from domicile.placement.routing import Clock, Router
 from domicile.placement.sealing import load_secret
 from domicile.placement.servers import open_servers
 from domicile.placement.sites import DATABASE, Credentials, Site, check_server, make_site, superuser_conninfo
+from domicile.plan.planning import Network
+from domicile.plan.prices import Prices, load_prices
 from domicile.relocation.agent import SiteAgent
 from domicile.relocation.backup import Backups, backups_folder
 from domicile.relocation.coordinator import Coordinator
@@ -76,6 +78,21 @@ class Engine:
     clock: Clock
     embedded: Embedded | None
     credentials: dict[str, Credentials] = field(repr=False)
+
+    def to_plan(self, prices: Prices | None = None) -> Network:
+        """What a plan is made of, with prices of one's own or the made-up ones."""
+        capacity = {SiteName(site.name): site.capacity for site in self.config.sites if site.capacity is not None}
+        return Network(
+            sites=self.sites,
+            hub=self.hub,
+            ownership=self.ownership,
+            law=self.law,
+            policy=self.policy,
+            operator=self.operator.stated,
+            count=self.meter.counts,
+            capacity=capacity,
+            prices=prices or load_prices(),
+        )
 
     def backups(self, name: SiteName) -> Backups:
         """The backups of a site that this process opened."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 
+from domicile.audit.attestation import Attester
 from domicile.border.copies import Copies
 from domicile.border.crossing import Door
 from domicile.border.delivery import Deliverer
@@ -66,6 +67,19 @@ class Domicile(Engine):
     notifications: Notifications
     timelines: Timelines
     media: Media
+
+    def attester(self) -> Attester:
+        """Who writes down who was where when, for counsel."""
+        return Attester(
+            self.sites,
+            self.hub,
+            self.law,
+            self.policy,
+            self.operator.facts,
+            self.members.digest_key,
+            self.config.stats_floor,
+            self.config.operator.name,
+        )
 
     async def tick(self) -> None:
         """Recurring work: hear the hub, deliver, finish what crashes cut short, end copies and residue, count."""

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from domicile.audit.attestation import Attestation
 from domicile.audit.history import read_history
-from domicile.cli.attest import attester_of
 from domicile.cli.main import app
 from domicile.errors import InvalidInput
 from domicile.ids import MemberId, SiteName
@@ -72,11 +71,11 @@ async def dropped(domicile: Domicile, member: MemberId) -> None:
 
 
 async def attest(domicile: Domicile, *, floor: int = 0) -> Attestation:
-    return await replace(attester_of(domicile), floor=floor).attest("0123", FIRST, LAST, domicile.clock())
+    return await replace(domicile.attester(), floor=floor).attest("0123", FIRST, LAST, domicile.clock())
 
 
 def digest(domicile: Domicile, *members: MemberId) -> str:
-    key = attester_of(domicile).key_of("0123")
+    key = domicile.attester().key_of("0123")
     return hmac.new(key, b"".join(m.to_bytes(8, "big") for m in sorted(members)), hashlib.sha256).hexdigest()
 
 
@@ -111,7 +110,7 @@ async def test_the_document_names_nobody_and_tells_no_small_number(network: tupl
 
 async def test_another_document_has_another_key(network: tuple[Domicile, list[MemberId]]) -> None:
     domicile, _ = network
-    attester = attester_of(domicile)
+    attester = domicile.attester()
     first, second = [await attester.attest(number, FIRST, LAST, domicile.clock()) for number in ("0123", "4567")]
     assert first.sites[0].days[0].digest != second.sites[0].days[0].digest
     assert first.key_commitment == hashlib.sha256(attester.key_of("0123")).hexdigest()

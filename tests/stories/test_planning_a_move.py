@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from domicile.cli.plan import network_of
 from domicile.errors import Unavailable
 from domicile.ids import SiteName
 from domicile.network.posts import Draft
@@ -117,7 +116,7 @@ async def test_a_law_that_is_relaxed_lets_members_move_and_asks_nobody_to(pair: 
     strict = residency("JP-HOME", '["DE"]', valid_from="2020-01-01", valid_to="2027-03-25")
     relaxed = residency("JP-HOME", "[]", valid_from="2027-03-26", mode='"none"', elsewhere='"permit"')
     tested = made_up(NO_PACK, strict, relaxed)
-    under_it = replace(network_of(pair, load_prices()), law=overlay(pair.law, tested))
+    under_it = replace(pair.to_plan(load_prices()), law=overlay(pair.law, tested))
     found = await make_plan(under_it, date(2027, 3, 26), pair.clock())
     assert found.moves == ()
     assert [(m.site, m.countries, m.members) for m in found.may_move] == [("de-1", ("RU",), 3)]

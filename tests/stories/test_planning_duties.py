@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from domicile.border.safeguards import file_safeguard
-from domicile.cli.plan import network_of
 from domicile.ids import Country, SiteName
 from domicile.law.compiled import Law
 from domicile.law.facts import Operator, Safeguard
@@ -41,7 +40,7 @@ async def north(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Domic
 async def planned(domicile: Domicile, law: Law, on: date = ON, **operator: object) -> Plan:
     """A plan of a network whose live packs are these."""
     stated: Operator = msgspec.structs.replace(domicile.operator.stated, **operator)
-    network = replace(network_of(domicile, load_prices()), law=law, operator=stated)
+    network = replace(domicile.to_plan(load_prices()), law=law, operator=stated)
     return await make_plan(network, on, domicile.clock())
 
 
@@ -207,7 +206,7 @@ async def test_tables_that_would_collect_more_are_asked_about_before_they_are_th
     notify = keys("breach", "NO-TELL", valid_from="2020-01-01", collects='["user.contact.phone_number"]')
     law = made_up("NO", only.replace('"NO"', '"CL"'), notify)
     stated = msgspec.structs.replace(north.operator.stated, collected=frozenset({"user.name"}))
-    network = replace(network_of(north, load_prices()), law=law, operator=stated)
+    network = replace(north.to_plan(load_prices()), law=law, operator=stated)
     today = north.clock().date() + timedelta(days=1)
     assert (await make_plan(network, today, north.clock())).moves == ()
     more = frozenset({"user.name", "user.contact.phone_number"})

@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from domicile.cli.plan import network_of
 from domicile.ids import Country, SiteName
 from domicile.law.compiled import Law
 from domicile.plan.options import Option
@@ -70,7 +69,7 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Prices:
 
 async def planned(domicile: Domicile, prices: Prices, law: Law, **operator: object) -> Plan:
     stated = msgspec.structs.replace(domicile.operator.stated, **operator)
-    network = replace(network_of(domicile, prices), law=law, operator=stated)
+    network = replace(domicile.to_plan(prices), law=law, operator=stated)
     return await make_plan(network, ON, domicile.clock())
 
 
@@ -169,7 +168,7 @@ async def test_where_there_is_a_site_members_move_and_none_is_opened(network: Do
     found = options(await planned(network, prices, made_up("JP", to_chile)))
     assert "open_site" in found, "there is none in Argentina"
     capacity = {SiteName("cl-1"): 3}
-    full = replace(network_of(network, prices), law=made_up("JP", TO_JAPAN), capacity=capacity)
+    full = replace(network.to_plan(prices), law=made_up("JP", TO_JAPAN), capacity=capacity)
     state = (await make_plan(full, date(2026, 12, 1), network.clock())).sites[0]
     assert (state.members, state.over) == (5, True)
     assert not (await make_plan(full, ON, network.clock())).sites[0].over, "they have moved"

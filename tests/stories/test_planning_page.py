@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from domicile.cli.plan import network_of
 from domicile.cli.plan_text import show_plan
 from domicile.law.compiled import Law
 from domicile.plan.planning import make_plan
@@ -64,7 +63,7 @@ async def found(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
 
 
 async def planned(domicile: Domicile, law: Law) -> Plan:
-    return await make_plan(replace(network_of(domicile), law=law), ON, domicile.clock())
+    return await make_plan(replace(domicile.to_plan(), law=law), ON, domicile.clock())
 
 
 def test_the_page_fetches_nothing_and_allows_only_its_own_style(found: tuple[Plan, Domicile]) -> None:

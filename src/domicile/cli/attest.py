@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from domicile.audit.attestation import Attestation, Attester
+from domicile.audit.attestation import Attestation
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -45,7 +45,7 @@ def attest_command(
         assert first is not None
 
         async def work(domicile: Domicile) -> tuple[Attestation, bytes]:
-            attester, chosen_number, now = attester_of(domicile), number or secrets.token_hex(8), domicile.clock()
+            attester, chosen_number, now = domicile.attester(), number or secrets.token_hex(8), domicile.clock()
             document = await attester.attest(chosen_number, first, parse_day(until) or now.date(), now)
             return document, attester.key_of(chosen_number)
 
@@ -60,20 +60,6 @@ def attest_command(
             _show(document, chosen.stats_floor)
         if not document.ok:
             raise typer.Exit(1)
-
-
-def attester_of(domicile: Domicile) -> Attester:
-    """What makes the document of a running Domicile."""
-    return Attester(
-        domicile.sites,
-        domicile.hub,
-        domicile.law,
-        domicile.policy,
-        domicile.operator.facts,
-        domicile.members.digest_key,
-        domicile.config.stats_floor,
-        domicile.config.operator.name,
-    )
 
 
 def _write(file: Path, content: bytes, mode: int = 0o644) -> None:

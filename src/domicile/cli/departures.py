@@ -3,7 +3,6 @@
 from datetime import date
 
 from domicile.cli.output import err, find_member, say
-from domicile.cli.plan import network_of
 from domicile.errors import InvalidInput
 from domicile.ids import SiteName
 from domicile.plan.departures import Departure, plan_departures
@@ -16,7 +15,7 @@ async def find_departures(domicile: Domicile, named: list[str], day: date | None
     if target is not None and target not in domicile.sites:
         raise InvalidInput(f"there is no site {target}; there are {', '.join(domicile.sites)}")
     if day is not None:
-        found, nowhere = await plan_departures(network_of(domicile), day, domicile.clock(), target, say)
+        found, nowhere = await plan_departures(domicile.to_plan(), day, domicile.clock(), target, say)
         for move in nowhere:
             err.print(f"{move.members} members at {move.source} must move to {move.country}: not to a site named here")
         return found

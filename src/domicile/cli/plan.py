@@ -20,10 +20,9 @@ from domicile.cli.output import (
 from domicile.cli.plan_json import describe_plan
 from domicile.cli.plan_text import show_plan
 from domicile.errors import InvalidInput
-from domicile.ids import SiteName
 from domicile.law.library import load_packs
-from domicile.plan.planning import Network, make_plan
-from domicile.plan.prices import Prices, load_prices
+from domicile.plan.planning import make_plan
+from domicile.plan.prices import load_prices
 from domicile.plan.report import Plan
 from domicile.running import Domicile
 from domicile.web.console.plan_page import render_plan
@@ -58,7 +57,7 @@ def plan_command(
         collected = read_tables(tables).categories if tables else None
 
         async def work(domicile: Domicile) -> Plan:
-            return await make_plan(network_of(domicile, costs), day, domicile.clock(), tested, say, collected)
+            return await make_plan(domicile.to_plan(costs), day, domicile.clock(), tested, say, collected)
 
         chosen = settings(data, config)
         found = look_at_network(chosen, work)
@@ -78,18 +77,3 @@ def _write(file: Path, page: str) -> None:
     except OSError as error:
         raise InvalidInput(f"{file} cannot be written: {error.strerror}") from None
     say(f"The page is {file}")
-
-
-def network_of(domicile: Domicile, prices: Prices | None = None) -> Network:
-    """What a plan needs of a running Domicile."""
-    return Network(
-        sites=domicile.sites,
-        hub=domicile.hub,
-        ownership=domicile.ownership,
-        law=domicile.law,
-        policy=domicile.policy,
-        operator=domicile.operator.stated,
-        count=domicile.meter.counts,
-        capacity={SiteName(site.name): site.capacity for site in domicile.config.sites if site.capacity is not None},
-        prices=prices or load_prices(),
-    )

@@ -2,16 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-
-from sqlalchemy import MetaData
+from typing import Any, TypeVar
 
 from domicile.config import Config, load_config
-from domicile.engine import Engine, Upgrade, open_engine
 from domicile.placement.embedded import Embedded, discard
+
+E = TypeVar("E")
 
 
 class StoryClock:
@@ -37,15 +37,21 @@ class Stage:
         self.clock = clock
         self._hub = {"country": hub_country}
         self._servers: Embedded | None = None
-        self._sites = ""
+        self._serving: asyncio.Task[None] | None = None
         self._running = AsyncExitStack()
 
-    async def start(self, metadata: MetaData, upgrade: Upgrade, sites: str, *, collects: bool = True) -> Engine:
-        """Stop what runs and start this version at these sites (`us,ru`). Raises Misconfigured if it refuses to."""
+    async def start(
+        self, sites: str, opening: Callable[[Config], AbstractAsyncContextManager[E]], **settings: Any
+    ) -> E:
+        """Stop what runs, and start it as `opening` does at these sites (`us,ru`). Servers that are up stay up.
+
+        Raises Misconfigured if it refuses to.
+        """
         await self.stop()
-        config = await self._serve(sites)
-        opening = open_engine(config, metadata, upgrade, self.clock, collects=collects)
-        return await self._running.enter_async_context(opening)
+        config = load_config(data=self.folder, sites=sites, hub=self._hub, **settings)
+        self._serving = asyncio.create_task(asyncio.to_thread(self._serve, config))
+        await asyncio.shield(self._serving)
+        return await self._running.enter_async_context(opening(config))
 
     async def stop(self) -> None:
         """Stop the network. The servers stay up for the next start."""
@@ -54,23 +60,21 @@ class Stage:
     async def close(self) -> None:
         """Stop everything and leave nothing behind."""
         await self.stop()
+        if self._serving is not None:  # whoever interrupts a start still waits for its servers, to stop them
+            await asyncio.wait([self._serving])
         if self._servers is not None:
             await asyncio.to_thread(self._servers.close)
         if self.folder.exists():
             await asyncio.to_thread(discard, self.folder)
 
-    async def _serve(self, sites: str) -> Config:
-        config = load_config(data=self.folder, sites=sites, hub=self._hub)
-        if sites != self._sites:
-            if self._servers is not None:
-                await asyncio.to_thread(self._servers.close)
-            names = [*config.site_names, "hub"]
+    def _serve(self, config: Config) -> None:
+        """See that every site has a server, and the hub."""
+        names = [*config.site_names, "hub"]
+        if self._servers is None:
             bindir, run_as = config.embedded.bindir, config.embedded.run_as
-            self._servers = await asyncio.to_thread(
-                lambda: Embedded.start(self.folder, names, bindir=bindir, run_as=run_as)
-            )
-            self._sites = sites
-        return config
+            self._servers = Embedded.start(self.folder, names, bindir=bindir, run_as=run_as)
+        for name in names:
+            self._servers.add(name)
 
 
 @contextlib.asynccontextmanager

@@ -9,10 +9,9 @@ from collections import Counter
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table, Text
 
 from domicile.database import open_engine as connect
-from domicile.database import sql
 from domicile.engine import Engine
 from domicile.errors import Conflict, NotPermitted
-from domicile.ids import Country, MemberId, SiteName, next_snowflake
+from domicile.ids import Country, MemberId, next_snowflake
 from domicile.law.facts import Basis, Claim, Person
 from domicile.law.residency import HomeDecision, choose_home
 from domicile.migrations.upgrade import upgrade as upgrade_domicile
@@ -169,24 +168,8 @@ class Thistle:
 
         return await self.engine.router.read(member, read)
 
-    async def home_of(self, member: MemberId) -> SiteName:
-        """Where a member lives now."""
-        return (await self.engine.router.home_of(member, ask_hub=True)).site
-
     async def columns(self, table: str) -> set[str]:
         """The columns that a table has at any site, as PostgreSQL knows them."""
         query = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
         found = [await site.auditor.run(query, (table,)) for site in self.engine.sites.values()]
         return {row.attname for rows in found for row in rows}
-
-    async def rows_with(self, text: str) -> int:
-        """How many rows of all tables at all sites hold a text, plain or as bytes."""
-        engine = self.engine
-        count = 0
-        for site in engine.sites.values():
-            for table in engine.ownership.metadata.sorted_tables:
-                name = sql.Identifier(*str(table.fullname).split("."))
-                query = sql.SQL("SELECT count(*) AS n FROM {} t WHERE t::text LIKE %s OR t::text LIKE %s").format(name)
-                patterns = (f"%{text}%", f"%{text.encode().hex()}%")
-                count += (await site.importer.run(query.as_string(), patterns))[0].n
-        return count

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from domicile.errors import NotPermitted
 from domicile.placement.inventory import compare_inventories
-from domicile.stories.house import RULE, RUSSIA, House, inventory_of
+from domicile.stories.house import House, inventory_of
+from domicile.stories.keeper import RULE, RUSSIA
 from domicile.stories.stage import set_stage
 from domicile.stories.telling import Scene, Step, Story
 from domicile.stories.thistle import FIRST, PHONE, SECOND
@@ -27,7 +28,7 @@ async def a_law_is_passed(house: House, step: Step) -> None:
     anna, ben = await house.join("anna", "RU"), await house.join("ben", "US")
     step.do("Thistle runs in us-1. Its members have a handle and say things; anna lives in Russia, ben in America.")
     step.check("on this day the rule on databases in Russia is not in force", not house.binds(date(2014, 7, 22)))
-    homes = {await house.app.home_of(member) for member in (anna, ben)}
+    homes = {await house.home_of(member) for member in (anna, ben)}
     step.check("the law lets both have their home in us-1", homes == {"us-1"})
     as_it_is, with_phone = await house.plan(date(2015, 9, 1), BEFORE), await house.plan(date(2015, 9, 1), AFTER)
     step.do("The operator plans for 2015-09-01, with what is collected today and with a phone number beside it.")
@@ -64,7 +65,7 @@ async def the_law_starts(house: House, step: Step) -> None:
     )
     clara = await house.join("clara", "RU")
     await house.app.say(clara, "hello from Kazan")
-    step.check("clara joins from Russia, and is at home in us-1", await house.app.home_of(clara) == "us-1")
+    step.check("clara joins from Russia, and is at home in us-1", await house.home_of(clara) == "us-1")
     step.check("the audit finds every row at home", await house.audited())
     step.check("the audit finds no home that the law forbids", await house.unlawful_homes() == 0)
 
@@ -100,7 +101,7 @@ async def the_second_letter(house: House, step: Step) -> None:
         await house.first_day(PHONE) == date(2015, 11, 11),
     )
     await house.app.give_phone(house["anna"], NUMBER)
-    kept = await house.app.phone(house["anna"]) == NUMBER and not await house.app.rows_with(NUMBER)
+    kept = await house.app.phone(house["anna"]) == NUMBER and not await house.rows_with(NUMBER)
     step.check("anna's number is kept sealed: no row holds it in the clear", kept)
     step.check("the audit says that two members may not have their home there", await house.unlawful_homes() == 2)
     refused = await _refused_to_join(house, "dmitri", "RU")
@@ -142,12 +143,12 @@ async def seventeen_million(house: House, step: Step) -> None:
 
 async def blocked(house: House, step: Step) -> None:
     step.do("From Russia nobody arrives any more: clara's app cannot connect, and no request of hers comes in.")
-    before = await house.app.rows_with(ADDRESS)
+    before = await house.rows_with(ADDRESS)
     await house.app.say(house["anna"], "I am still here", ADDRESS)
     step.do(f"anna arrives through a VPN, from {ADDRESS}. To the network she is a member like before.")
     step.check("what she says is kept at her home", (await house.app.messages(house["anna"]))[-1] == "I am still here")
-    step.check("the search through every row finds her words", await house.app.rows_with("I am still here") == 1)
-    step.check("and nowhere the address she came from", before == 0 and await house.app.rows_with(ADDRESS) == 0)
+    step.check("the search through every row finds her words", await house.rows_with("I am still here") == 1)
+    step.check("and nowhere the address she came from", before == 0 and await house.rows_with(ADDRESS) == 0)
     watched = [category for category in AFTER if category.startswith(("user.device", "user.location"))]
     step.check("no column is for addresses, devices or whereabouts", watched == [])
     step.check(
@@ -175,14 +176,14 @@ async def told_another_way(house: House, step: Step) -> None:
     await house.open(SECOND, "us,ru")
     step.do("The second version is started again. Nobody acknowledges anything.")
     step.check("it starts", await house.first_day(PHONE) == date(2015, 11, 9) and await house.acknowledged() == [])
-    homes = [await house.app.home_of(member) for member in (anna, ben, clara)]
+    homes = [await house.home_of(member) for member in (anna, ben, clara)]
     step.check("anna and clara are at home in ru-1, ben in us-1", homes == ["ru-1", "us-1", "ru-1"])
     await house.app.give_phone(anna, NUMBER)
     step.check("anna's number is recorded in Russia first", await house.sealed_at(anna) == ["ru-1"])
     step.check("clara's words moved with her", await house.app.messages(clara) == ["hello from Kazan"])
     step.check(
         "who joins from Russia now is at home there",
-        await house.app.home_of(await house.join("dmitri", "RU")) == "ru-1",
+        await house.home_of(await house.join("dmitri", "RU")) == "ru-1",
     )
     step.check("the audit finds every row at home", await house.audited())
     step.check("and no home that the law forbids", await house.unlawful_homes() == 0)

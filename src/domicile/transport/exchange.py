@@ -4,7 +4,8 @@ What one site can learn of another is exactly what fits into these messages: a s
 reads a foreign site.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ from domicile.errors import Unavailable
 from domicile.ids import SiteName
 
 A = TypeVar("A")
+H = TypeVar("H")
 Handler = Callable[[bytes], Awaitable[bytes]]
 Source = Callable[[bytes], AsyncGenerator[bytes]]
 Sink = Callable[[bytes, AsyncIterator[bytes]], Awaitable[bytes]]
@@ -44,6 +46,16 @@ class Exchange:
         self._handlers: dict[tuple[SiteName, str], Handler] = {}
         self._sources: dict[tuple[SiteName, str], Source] = {}
         self._sinks: dict[tuple[SiteName, str], Sink] = {}
+        self._cut_off: frozenset[SiteName] = frozenset()
+
+    @contextlib.contextmanager
+    def cut_off(self, *sites: SiteName) -> Iterator[None]:
+        """Until the block ends these sites cannot be reached by others; they go on for themselves. For drills."""
+        before, self._cut_off = self._cut_off, self._cut_off.union(sites)
+        try:
+            yield
+        finally:
+            self._cut_off = before
 
     def serve(self, site: SiteName, channel: str, handler: Handler) -> None:
         """From now on `handler` answers what arrives for `site` on `channel`."""
@@ -51,9 +63,7 @@ class Exchange:
 
     async def ask(self, site: SiteName, channel: str, message: msgspec.Struct, answer: type[A]) -> A:
         """Send a message and wait for its answer. Raises Unavailable when the site cannot be reached."""
-        handler = self._handlers.get((site, channel))
-        if handler is None:
-            raise Unavailable(f"no way to {site} for {channel}")
+        handler = self._reach(self._handlers, site, channel)
         return decode(await handler(encode(message)), answer)
 
     def serve_stream(self, site: SiteName, channel: str, source: Source) -> None:
@@ -66,16 +76,17 @@ class Exchange:
 
     def receive(self, site: SiteName, channel: str, message: msgspec.Struct) -> AsyncGenerator[bytes]:
         """Send a message; the answer is a stream, which the caller closes. Raises Unavailable for an unknown site."""
-        source = self._sources.get((site, channel))
-        if source is None:
-            raise Unavailable(f"no way to {site} for {channel}")
+        source = self._reach(self._sources, site, channel)
         return source(encode(message))
 
     async def send(
         self, site: SiteName, channel: str, message: msgspec.Struct, pieces: AsyncIterator[bytes], answer: type[A]
     ) -> A:
         """Send a message and a stream, and wait for the answer. Raises Unavailable when the site cannot be reached."""
-        sink = self._sinks.get((site, channel))
-        if sink is None:
-            raise Unavailable(f"no way to {site} for {channel}")
+        sink = self._reach(self._sinks, site, channel)
         return decode(await sink(encode(message), pieces), answer)
+
+    def _reach(self, served: Mapping[tuple[SiteName, str], H], site: SiteName, channel: str) -> H:
+        if site in self._cut_off or (site, channel) not in served:
+            raise Unavailable(f"no way to {site} for {channel}")
+        return served[site, channel]
