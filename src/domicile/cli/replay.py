@@ -1,32 +1,48 @@
 """`domicile replay`: a true story, told of an invented network on a fresh installation, each step checked."""
 
+import asyncio
+import contextlib
+import signal
 import tempfile
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.markup import escape
 
 from domicile.cli.lines import line
-from domicile.cli.output import JsonOption, err, failures, out, print_json, print_table, run
+from domicile.cli.output import JsonOption, err, failures, out, print_json, print_table, run, say
 from domicile.errors import InvalidInput
-from domicile.stories.telling import Check, Step, Story, Told, tell
+from domicile.stories.linkedin_russia import STORY as LINKEDIN_RUSSIA
+from domicile.stories.telling import Check, Progress, Step, Story, Told, tell
 from domicile.stories.twitter_russia import STORY as TWITTER_RUSSIA
 
-STORIES: dict[str, Story[Any]] = {story.name: story for story in (TWITTER_RUSSIA,)}
+T = TypeVar("T")
+
+STORIES: dict[str, Story[Any]] = {story.name: story for story in (LINKEDIN_RUSSIA, TWITTER_RUSSIA)}
 
 StoryArgument = Annotated[str | None, typer.Argument(metavar="STORY", help="Its name; without one, what there is.")]
+EndingOption = Annotated[
+    str | None, typer.Option("--ending", metavar="NAME", help="One ending alone; all of them if not given.")
+]
+MembersOption = Annotated[
+    int | None, typer.Option("--members", metavar="N", help="How many members the invented network has.")
+]
 
 
-def replay_command(story: StoryArgument = None, json: JsonOption = False) -> None:
+def replay_command(
+    story: StoryArgument = None,
+    ending: EndingOption = None,
+    members: MembersOption = None,
+    json: JsonOption = False,
+) -> None:
     """Tell a true story step by step, and check each step. Exit 1 if one does not hold."""
     with failures(json):
         if story is None:
             _list(json)
             return
-        if story not in STORIES:
-            raise InvalidInput(f"there is no story {story}; there are {', '.join(STORIES)}")
-        told = run(_tell(STORIES[story], json))
+        told = run(_interruptible(_tell(_choose(story, ending, members), json)))
         if json:
             print_json(_told(told))
         elif not told.ok:
@@ -38,24 +54,55 @@ def replay_command(story: StoryArgument = None, json: JsonOption = False) -> Non
             raise typer.Exit(1)
 
 
+def _choose(name: str, ending: str | None, members: int | None) -> Story[Any]:
+    if name not in STORIES:
+        raise InvalidInput(f"there is no story {name}; there are {', '.join(STORIES)}")
+    story = STORIES[name]
+    story = story if ending is None else story.ending(ending)
+    return story if members is None else story.of(members)
+
+
+async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
+    """Ended by SIGTERM as by Ctrl-C: what was started is stopped, and nothing is left lying about."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
+
+
 async def _tell(story: Story[Any], json: bool) -> Told:
     """Tell it in a folder that is gone afterwards; for people, as it happens."""
-    with tempfile.TemporaryDirectory(prefix="domicile-story-") as folder:
+    with tempfile.TemporaryDirectory(prefix="domicile-story-") as folder, _progress() as (begin, progress):
         place = Path(folder) / "data"
         if json:
-            return await tell(story, place)
+            return await tell(story, place, begin, progress=progress)
         out.print(f"[bold]{escape(story.title)}[/]\n[dim]{escape(story.note)}[/]", highlight=False)
-        with err.status("Starting the servers …") as status:
+        return await tell(story, place, begin, _show, progress)
 
-            def begin(step: Step) -> None:
-                status.update(f"{step.day}: {step.name.replace('-', ' ')} …")
 
-            return await tell(story, place, begin, _show)
+@contextlib.contextmanager
+def _progress() -> Iterator[tuple[Callable[[Step], None], Progress]]:
+    """Where the story is, on standard error: moving on a terminal, elsewhere a line a step."""
+    with err.status("Starting the servers …") as status:
+        words = ""
+
+        def begin(step: Step) -> None:
+            nonlocal words
+            words = f"{step.day}: {step.name.replace('-', ' ')} …"
+            status.update(words)
+            if not err.is_terminal:
+                say(words)
+
+        def progress(what: str, done: int, of: int) -> None:
+            status.update(f"{words} {what}, {done:,} of {of:,}")
+
+        yield begin, progress
 
 
 def _show(step: Step) -> None:
     mark = "[green]✓[/]" if step.ok else "[red]✗[/]"
-    out.print(f"\n{mark} [bold]{escape(step.day)}  {step.name.replace('-', ' ')}[/]", highlight=False)
+    title = f"{escape(step.day)}  {step.name.replace('-', ' ')}"
+    out.print(f"\n{mark} [bold]{title}[/]  [dim]{step.seconds:.1f} s[/]", highlight=False)
     line(f"[italic]{escape(step.event)}[/] [dim]({escape(step.source)})[/]", 3)
     for told in step.told:
         if isinstance(told, Check):
@@ -68,9 +115,14 @@ def _show(step: Step) -> None:
 
 def _list(json: bool) -> None:
     if json:
-        print_json({"stories": [{"name": story.name, "title": story.title} for story in STORIES.values()]})
+        print_json({"stories": [_listed(story) for story in STORIES.values()]})
     else:
-        print_table("Stories", ["story", "what it tells"], [[story.name, story.title] for story in STORIES.values()])
+        rows: list[list[object]] = [[s.name, s.title, ", ".join(s.endings)] for s in STORIES.values()]
+        print_table("Stories", ["story", "what it tells", "endings"], rows)
+
+
+def _listed(story: Story[Any]) -> dict[str, Any]:
+    return {"name": story.name, "title": story.title, "endings": [*story.endings], "members": story.members}
 
 
 def _wrong(told: Told) -> str:

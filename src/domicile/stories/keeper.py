@@ -71,11 +71,11 @@ class Keeper:
         rows = await self.engine.router.rows(member, query, {"member": member})
         return {(row.jurisdiction, row.basis) for row in rows}
 
-    async def rows_with(self, text: str) -> int:
-        """How many rows of all tables at all sites hold a text, plain or as bytes."""
+    async def rows_with(self, text: str, at: SiteName | None = None) -> int:
+        """How many rows of all tables, at all sites or at one, hold a text, plain or as bytes."""
         engine = self.engine
         count = 0
-        for site in engine.sites.values():
+        for site in [engine.sites[at]] if at else engine.sites.values():
             for table in engine.ownership.metadata.sorted_tables:
                 name = sql.Identifier(*str(table.fullname).split("."))
                 query = sql.SQL("SELECT count(*) AS n FROM {} t WHERE t::text LIKE %s OR t::text LIKE %s").format(name)

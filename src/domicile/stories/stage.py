@@ -28,6 +28,10 @@ class StoryClock:
         """It is noon of `day`."""
         self._now = datetime.combine(day, time(12), UTC)
 
+    def wait(self, minutes: int) -> None:
+        """So many minutes go by."""
+        self._now += timedelta(minutes=minutes)
+
 
 class Stage:
     """Opens and closes a network, as its operator starts and stops it. `close` at the end throws it away."""

@@ -5,14 +5,20 @@ the machine. What happened in the world is quoted with its source; a check is ab
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Generic, Protocol, TypeVar
 
-from domicile.errors import DomicileError
+from domicile.errors import DomicileError, InvalidInput
 
 S = TypeVar("S", bound="OnStage")
+FEWEST, MOST = 200, 1_000_000
+"""How small and how large the network of a story may be made."""
+
+
+Progress = Callable[[str, int, int], None]
+"""How far something long has come: (what, done, of how many)."""
 
 
 class Unkept(Exception):
@@ -39,6 +45,7 @@ class Step:
     told: list[str | Check] = field(default_factory=list)
     seconds: float = 0.0
     failure: str | None = None
+    progress: Progress = field(default=lambda what, done, of: None, repr=False)
 
     @property
     def did(self) -> list[str]:
@@ -87,13 +94,34 @@ class Scene(Generic[S]):
 
 @dataclass(frozen=True)
 class Story(Generic[S]):
-    """A story. `stage` makes what its scenes play on: an async context manager, given a folder."""
+    """A story. `stage` makes what its scenes play on: an async context manager, given a folder.
+
+    `members` is how many its network has, told to `stage` too; None: it has a cast and nobody else. `endings` are the
+    scenes of each ending that can be told alone.
+    """
 
     name: str
     title: str
     note: str
-    stage: Callable[[Any], Any]
+    stage: Callable[..., Any]
     scenes: Sequence[Scene[S]]
+    members: int | None = None
+    endings: Mapping[str, Sequence[Scene[S]]] = field(default_factory=dict)
+
+    def of(self, members: int) -> "Story[S]":
+        """The same story of a network of another size. Raises InvalidInput where it has none."""
+        if self.members is None:
+            raise InvalidInput(f"{self.name} is told of a few members only: it has no --members")
+        if not FEWEST <= members <= MOST:
+            raise InvalidInput(f"--members is between {FEWEST:,} and {MOST:,}, not {members:,}")
+        return replace(self, members=members)
+
+    def ending(self, name: str) -> "Story[S]":
+        """The story with one ending alone. Raises InvalidInput for one that it does not have."""
+        if name not in self.endings:
+            known = ", ".join(self.endings) or "one only"
+            raise InvalidInput(f"{self.name} has no ending {name}; it has {known}")
+        return replace(self, scenes=self.endings[name])
 
 
 class OnStage(Protocol):
@@ -125,17 +153,20 @@ async def tell(
     folder: Any,
     begin: Callable[[Step], None] = lambda step: None,
     end: Callable[[Step], None] = lambda step: None,
+    progress: Progress = lambda what, done, of: None,
 ) -> Told:
-    """Tell a story in an empty folder. `begin` and `end` hear of each step as it is told.
+    """Tell a story in an empty folder. `begin` and `end` hear of each step as it is told, `progress` of what is long.
 
     After a step in which something went wrong the rest is left untold: it would stand on what is not there.
     """
     began = time.monotonic()
     steps: list[Step] = []
-    async with story.stage(folder) as stage:
+    size = () if story.members is None else (story.members,)
+    async with story.stage(folder, *size) as stage:
         for scene in story.scenes:
             stage.turn_to(scene.on)
             step = Step(scene.name, scene.on, scene.day or scene.on.isoformat(), scene.event, scene.source)
+            step.progress = progress
             begin(step)
             await _play(scene, stage, step)
             steps.append(step)
