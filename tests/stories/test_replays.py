@@ -2,8 +2,11 @@
 
 import contextlib
 import json
+import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
@@ -25,11 +28,62 @@ def replay(*words: str, expect: int = 0, **environment: str) -> Any:
         env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin", **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     assert done.returncode == expect, done.stdout + done.stderr
     return json.loads(done.stdout)
+
+
+def test_members_in_russia_are_moved_live_or_copied_abroad_from_2015_to_2025() -> None:
+    told = replay("linkedin-russia", "--members", "200")
+    assert told["ok"] and told["not_told"] == []
+    steps = {step["name"]: step for step in told["steps"]}
+    assert all(step["ok"] and step["checks"] and step["seconds"] >= 0 for step in steps.values())
+    assert all(step["event"] and step["source"] for step in steps.values())
+    days = [step["on"] for step in told["steps"]]
+    assert days == sorted(days)
+    assert {"2015-08-31", "2015-09-01", "2016-08-04", "2016-11-10", "2017-03-07", "2025-06-30"} <= set(days)
+    said = {name: " ".join(step["did"]) for name, step in steps.items()}
+    assert re.search(r"12 of 200 members, [\d,]+ rows", said["the-plan"])
+    assert "152-FZ art. 18(5)" in said["the-law-in-force"] and "no lawful home" in said["the-law-in-force"]
+    assert re.search(r"10 members move in [\d.]+ s: [\d,]+ rows", said["moved-while-it-serves"])
+    assert re.search(r"Meanwhile: \d+ posts, p50 \d+ ms, p99 \d+ ms", said["moved-while-it-serves"])
+    assert "strict reading" in said["two-readings"]
+
+
+def test_the_story_stands_on_the_day_of_the_law(tmp_path: Path) -> None:
+    for pack in (Path(domicile.law.__file__).parent / "packs").glob("*.toml"):
+        (tmp_path / pack.name).write_text(pack.read_text().replace("2015-09-01", "2015-10-01"))
+    told = replay("linkedin-russia", "--members", "200", expect=1, DOMICILE_PACKS=str(tmp_path))
+    wrong = [check["sentence"] for step in told["steps"] for check in step["checks"] if not check["ok"]]
+    assert told["steps"][-1]["name"] == "the-plan" and "the-law-in-force" in told["not_told"]
+    assert any("asked about tomorrow" in sentence for sentence in wrong)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_story_that_is_interrupted_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "domicile", "replay", "linkedin-russia"]
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as telling:
+        clusters: list[Path] = []
+        while not clusters:
+            assert telling.poll() is None
+            time.sleep(0.1)
+            clusters = [folder.resolve() for folder in tmp_path.glob("*/data/pg") if any(folder.glob("*/PG_VERSION"))]
+        telling.send_signal(number)
+        assert telling.wait(120) == 130
+    assert list(tmp_path.iterdir()) == [] and not clusters[0].exists()
+
+
+def test_an_ending_or_a_size_that_a_story_does_not_have_is_bad_usage() -> None:
+    for wrong in (
+        ("linkedin-russia", "--ending", "refuse"),
+        ("linkedin-russia", "--members", "3"),
+        ("twitter-russia", "--ending", "move"),
+        ("twitter-russia", "--members", "400"),
+    ):
+        assert replay(*wrong, expect=2)["ok"] is False
 
 
 def test_a_network_that_asks_for_a_phone_number_from_2014_to_2022() -> None:
@@ -57,7 +111,8 @@ def test_the_story_does_not_hold_under_a_law_that_asks_everybody_whatever_they_c
 
 
 def test_the_stories_are_listed_and_one_that_nobody_knows_is_bad_usage() -> None:
-    assert "twitter-russia" in [story["name"] for story in replay()["stories"]]
+    listed = {story["name"]: story["endings"] for story in replay()["stories"]}
+    assert listed == {"linkedin-russia": ["move", "copy"], "twitter-russia": []}
     assert replay("no-such-story", expect=2)["ok"] is False
 
 

@@ -17,8 +17,14 @@ from domicile.errors import InvalidInput
 from domicile.stories.linkedin_russia import STORY as LINKEDIN_RUSSIA
 from domicile.stories.telling import Check, Progress, Step, Story, Told, tell
 from domicile.stories.twitter_russia import STORY as TWITTER_RUSSIA
+from domicile.web.console.story_page import render_story
 
 T = TypeVar("T")
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Also write it as one page, with a map.")
+]
+INTERRUPTED = 130
+"""The exit code of what was ended by a signal, as shells have it for Ctrl-C."""
 
 STORIES: dict[str, Story[Any]] = {story.name: story for story in (LINKEDIN_RUSSIA, TWITTER_RUSSIA)}
 
@@ -35,6 +41,7 @@ def replay_command(
     story: StoryArgument = None,
     ending: EndingOption = None,
     members: MembersOption = None,
+    html: HtmlOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tell a true story step by step, and check each step. Exit 1 if one does not hold."""
@@ -42,7 +49,12 @@ def replay_command(
         if story is None:
             _list(json)
             return
-        told = run(_interruptible(_tell(_choose(story, ending, members), json)))
+        try:
+            told = run(_interruptible(_tell(_choose(story, ending, members), json)))
+        except asyncio.CancelledError:
+            raise typer.Exit(INTERRUPTED) from None
+        if html is not None:
+            _write(html, told)
         if json:
             print_json(_told(told))
         elif not told.ok:
@@ -54,6 +66,16 @@ def replay_command(
             raise typer.Exit(1)
 
 
+def _write(file: Path, told: Told) -> None:
+    sites = dict.fromkeys(site for step in told.steps for site in step.sites)
+    ways = {way: words for step in told.steps for way, words in step.ways.items()}
+    try:
+        file.write_text(render_story(told, sites, ways), encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {error.strerror}") from None
+    say(f"The page is {file}")
+
+
 def _choose(name: str, ending: str | None, members: int | None) -> Story[Any]:
     if name not in STORIES:
         raise InvalidInput(f"there is no story {name}; there are {', '.join(STORIES)}")
@@ -63,10 +85,20 @@ def _choose(name: str, ending: str | None, members: int | None) -> Story[Any]:
 
 
 async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
-    """Ended by SIGTERM as by Ctrl-C: what was started is stopped, and nothing is left lying about."""
+    """Ended by Ctrl-C or SIGTERM: what was started is stopped and thrown away first, whoever asks again meanwhile."""
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            say("Stopping: the servers are stopped, and what they held is thrown away …")
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     return await work
 
 

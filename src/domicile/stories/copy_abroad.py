@@ -20,7 +20,7 @@ from domicile.stories.larkspur import AMERICAN, RUSSIAN, Larkspur, ruled
 from domicile.stories.telling import Scene, Step
 
 DAYS = 7
-STRICT = "a mirror abroad is a database outside Russia, and most counsel may be wrong"
+STRICT = "a copy abroad may count as a database outside Russia"
 NOTICE_LAW, WAITED, ADDRESSES = date(2023, 3, 1), date(2023, 3, 20), date(2025, 7, 1)
 _REGISTERED = "SELECT count(*) AS n, max(until) AS until FROM copy_register WHERE state = 'held'"
 _KEPT = "SELECT count(*) AS n, count(DISTINCT member_id) AS members FROM kept_copy WHERE NOT recalled"
@@ -37,6 +37,7 @@ async def a_lawful_copy(larkspur: Larkspur, step: Step) -> None:
         f"us-1 now keeps {kept.n:,} copies, of {kept.members:,} members whom somebody there follows, until"
         f" {registered.until:%Y-%m-%d} at most; ru-1 has every one in its register."
     )
+    step.ways[RUSSIAN, AMERICAN] = f"us-1 keeps {kept.n:,} copies of members in ru-1, until their licences end"
     step.need("what is kept and what is registered are as many", kept.n == registered.n and kept.n)
     places = await find_whereabouts(larkspur.engine.router, larkspur.engine.ownership, larkspur["anna"])
     step.check(
@@ -44,9 +45,9 @@ async def a_lawful_copy(larkspur: Larkspur, step: Step) -> None:
         places.copies and all("RU-MIRROR" in copy.rules and copy.site == AMERICAN for copy in places.copies),
     )
     step.check("her home is in Russia all the same", await larkspur.home_of(larkspur["anna"]) == RUSSIAN)
-    sealed = await larkspur.rows_with(larkspur.canary("anna", "sealed"), at=AMERICAN)
-    rows = await larkspur.rows_with(larkspur.canary("anna", "later"), at=AMERICAN)
-    step.check("her public words are among them, what is sealed is not", rows and not sealed)
+    public, sealed = larkspur.canary("anna", "later"), larkspur.canary("anna", "sealed")
+    rows = await larkspur.search(AMERICAN, public, sealed)
+    step.check("her public words are among them, what is sealed is not", rows[public] and not rows[sealed])
     step.check("the audit finds every copy in a register, under its licence", (await larkspur.full_audit()).ok)
 
 
@@ -71,7 +72,7 @@ async def _read(larkspur: Larkspur) -> _Read:
     return _Read(page, profile, timeline.items, timeline.complete)
 
 
-async def read_while_ru_1_is_away(larkspur: Larkspur, step: Step) -> None:
+async def the_line_is_cut(larkspur: Larkspur, step: Step) -> None:
     live = await _read(larkspur)
     step.need("ben reads anna's page live", live.page and live.complete)
     (first, before), *_ = [(item.id, item.body.source) for item in live.page if item.body is not None]
@@ -93,7 +94,7 @@ async def read_while_ru_1_is_away(larkspur: Larkspur, step: Step) -> None:
     larkspur.stage.clock.wait(minutes=30)
     await _tick(larkspur)
     step.check("the line is there again: the recall is delivered", not await _open_recalls(larkspur))
-    step.check("and us-1 has no row with the old words", not await larkspur.rows_with(before, at=AMERICAN))
+    step.check("and us-1 has no row with the old words", not (await larkspur.search(AMERICAN, before))[before])
     now = await larkspur.author_page("ben", "anna")
     step.check("ben reads the new ones", "said in another way" in [item.body.source for item in now if item.body])
 
@@ -146,11 +147,11 @@ async def two_readings(larkspur: Larkspur, step: Step) -> None:
     step.do("The operator takes the strict reading, and starts with a policy that says so. Every copy is recalled.")
     step.check("us-1 keeps nothing, and nothing is registered or open", not kept.n and not registered.n)
     step.check("no recall is left open", not (await larkspur.at(RUSSIAN, "SELECT count(*) AS n FROM copy_register")).n)
-    gone = not await larkspur.rows_with(larkspur.canary("vera", "later"), at=AMERICAN)
-    step.check("what vera says is in no row of us-1", gone)
+    words = larkspur.canary("vera", "later")
+    step.check("what vera says is in no row of us-1", not (await larkspur.search(AMERICAN, words))[words])
     step.check("ben still reads it live", any(item.body for item in await larkspur.author_page("ben", "vera")))
     step.check("the audit is clean under this law too", (await larkspur.full_audit()).ok)
-    step.do("Which reading is right, no court has said. It is the operator's policy, with its reason, that decides.")
+    step.do("Which reading is right the pack does not know. The operator's policy decides, and says why.")
 
 
 async def _gather(larkspur: Larkspur) -> None:
@@ -190,11 +191,11 @@ COPY_ABROAD = (
         day="2017-03",
     ),
     Scene(
-        "ru-1-is-cut-off",
+        "the-line-is-cut",
         date(2017, 3, 21),
         "This did not happen either: the line between the two countries is cut for an hour.",
         "the story's part",
-        read_while_ru_1_is_away,
+        the_line_is_cut,
         day="2017-03",
     ),
     Scene(

@@ -1,5 +1,6 @@
 """Whoever runs the network of a story: what they can look up of it, of the law of the day and of what is on record."""
 
+from collections import Counter
 from datetime import date
 
 from domicile.audit.lawfulness import find_unlawful_homes
@@ -71,17 +72,21 @@ class Keeper:
         rows = await self.engine.router.rows(member, query, {"member": member})
         return {(row.jurisdiction, row.basis) for row in rows}
 
-    async def rows_with(self, text: str, at: SiteName | None = None) -> int:
-        """How many rows of all tables, at all sites or at one, hold a text, plain or as bytes."""
-        engine = self.engine
-        count = 0
-        for site in [engine.sites[at]] if at else engine.sites.values():
-            for table in engine.ownership.metadata.sorted_tables:
-                name = sql.Identifier(*str(table.fullname).split("."))
-                query = sql.SQL("SELECT count(*) AS n FROM {} t WHERE t::text LIKE %s OR t::text LIKE %s").format(name)
-                patterns = (f"%{text}%", f"%{text.encode().hex()}%")
-                count += (await site.importer.run(query.as_string(), patterns))[0].n
-        return count
+    async def rows_with(self, text: str) -> int:
+        """How many rows of all tables at all sites hold a text, plain or as bytes."""
+        return sum([(await self.search(site, text))[text] for site in self.engine.sites])
+
+    async def search(self, at: SiteName, *texts: str) -> Counter[str]:
+        """How many rows of all tables of a site hold each of these texts, plain or as bytes."""
+        found: Counter[str] = Counter()
+        patterns = [f"%{form}%" for text in texts for form in (text, text.encode().hex())]
+        counts = ", ".join("count(*) FILTER (WHERE x LIKE %s OR x LIKE %s)" for _ in texts)
+        for table in self.engine.ownership.metadata.sorted_tables:
+            name = sql.Identifier(*str(table.fullname).split(".")).as_string()
+            query = f"SELECT {counts} FROM (SELECT t::text AS x FROM {name} t OFFSET 0) AS r WHERE x LIKE ANY (%s)"
+            (row,) = await self.engine.sites[at].importer.run(query, (*patterns, patterns))
+            found.update(dict(zip(texts, row, strict=True)))
+        return found
 
     def bound_by(self, operator: Operator, day: date) -> bool:
         """Whether the rule binds this operator on a day."""

@@ -34,8 +34,9 @@ LAW = date(2015, 9, 1)
 MOVES_ON = date(2016, 9, 26)
 
 
-async def a_network_in_america(larkspur: Larkspur, step: Step) -> None:
+async def a_network_abroad(larkspur: Larkspur, step: Step) -> None:
     await larkspur.open("us")
+    step.sites.append(AMERICAN)
     await larkspur.fill(step.progress)
     living = await larkspur.living_in(RUSSIA)
     sizes = await larkspur.running.directory.sizes()
@@ -153,11 +154,12 @@ async def another_network_in_court(larkspur: Larkspur, step: Step) -> None:
     step.check("the audit still fails", await larkspur.unlawful_homes() == larkspur.concerned)
 
 
-async def a_site_in_russia(larkspur: Larkspur, step: Step) -> None:
+async def a_site_is_opened(larkspur: Larkspur, step: Step) -> None:
     started = "SELECT pg_postmaster_start_time()::text AS at"
     before = await larkspur.at(AMERICAN, started)
     sizes = await larkspur.running.directory.sizes()
     await larkspur.open("us,ru")
+    step.sites.append(RUSSIAN)
     step.do("Larkspur opens ru-1: a server, a key and a media store of its own. us-1's server stays up meanwhile.")
     on = larkspur.engine.law.on(step.on)
     for need in find_needs_of_a_site(RUSSIA, larkspur.engine.operator.facts, on):
@@ -212,7 +214,6 @@ async def _boris_trims(larkspur: Larkspur, step: Step) -> None:
     deleted = await larkspur.running.trimming.delete_posts(boris, larkspur.today)
     step.do(f"boris deletes his {deleted} posts of before today.")
     step.check("one is left", {item.id for item in await larkspur.author_page("ben", "boris")} == {kept.id})
-    step.check("and nobody has a row with the old words", await larkspur.rows_with(larkspur.canary("boris")) == 0)
 
 
 async def _vera_takes_an_archive(larkspur: Larkspur, step: Step) -> None:
@@ -235,7 +236,9 @@ async def _gleb_leaves(larkspur: Larkspur, step: Step) -> None:
     step.do(f"gleb leaves: {receipt.rows} rows are erased. Have heard of it: {done}; still open: {len(receipt.open)}.")
     step.check("no site is open on the receipt", not receipt.open and set(receipt.done) == set(larkspur.engine.sites))
     rows = [await larkspur.count_rows(site, [gleb]) for site in larkspur.engine.sites]
-    step.check("no site has a row of his", not sum(rows) and not await larkspur.rows_with(larkspur.canary("gleb")))
+    step.check("no site has a row that is his", not sum(rows))
+    words = await larkspur.search(AMERICAN, larkspur.canary("boris"), larkspur.canary("gleb"))
+    step.check("and no row of any table there has his words, or those that boris deleted", not words.total())
     try:
         await larkspur.home_of(gleb)
         known = True
@@ -274,12 +277,12 @@ async def _set_larkspur(folder: Path, members: int) -> AsyncIterator[Larkspur]:
 
 OPENING = (
     Scene(
-        "a-network-in-america",
+        "a-network-abroad",
         date(2015, 8, 24),
         "Law 242-FZ of 2014-07-21: who collects personal data of Russian citizens must first record it in databases in"
         " Russia. Its start is moved forward from 2016-09-01 to 2015-09-01.",
         "242-FZ of 2014-07-21; 526-FZ of 2014-12-31",
-        a_network_in_america,
+        a_network_abroad,
         day="summer 2015",
     ),
     Scene(
@@ -300,11 +303,11 @@ OPENING = (
         another_network_in_court,
     ),
     Scene(
-        "a-site-in-russia",
+        "a-site-is-opened",
         date(2016, 8, 15),
         "This did not happen: the real network opened no site. From here on Larkspur takes its own way.",
         "the story's part",
-        a_site_in_russia,
+        a_site_is_opened,
         day="2016-08",
     ),
     Scene(

@@ -41,6 +41,7 @@ async def moved_while_it_serves(larkspur: Larkspur, step: Step) -> None:
         await asyncio.sleep(AFTER_S)
     larkspur.bustle = bustle
     _tell_figures(step, moved, bustle, began, ended)
+    step.ways[AMERICAN, RUSSIAN] = f"{len(moved.members):,} members have moved from us-1 to ru-1"
     step.need("everybody has moved, and no batch is open", not moved.left and not moved.unfinished)
     step.check(f"{larkspur.concerned:,} members", len(set(moved.members)) == larkspur.concerned)
     step.check("no write was refused", not bustle.refused)
@@ -139,10 +140,11 @@ async def both_sides_are_looked_at(larkspur: Larkspur, step: Step) -> None:
 
 
 async def _look_for_what_was_planted(larkspur: Larkspur, step: Step) -> None:
-    found = {site: await larkspur.rows_with(larkspur.canary("anna"), at=site) for site in larkspur.engine.sites}
-    step.check("what anna said lies in ru-1 and in no row of us-1", found[RUSSIAN] > 0 and not found[AMERICAN])
-    gone = [await larkspur.rows_with(larkspur.canary(name)) for name in ("boris", "gleb")]
-    step.check("what boris deleted, and gleb took with him, is in no row at all", not any(gone))
+    words = [larkspur.canary(name) for name in ("anna", "boris", "gleb")]
+    left, there = await larkspur.search(AMERICAN, *words), await larkspur.search(RUSSIAN, *words)
+    step.check("what anna said lies in ru-1 and in no row of us-1", there[words[0]] and not left[words[0]])
+    gone = (left + there).keys() <= {words[0]}
+    step.check("what boris deleted, and gleb took with him, is in no row at all", gone)
     secret = await larkspur.running.posts.show(larkspur.sealed["anna"], reader=larkspur["anna"])
     opened = secret.body is not None and larkspur.canary("anna", "sealed") in secret.body.source
     step.check("anna opens what was sealed under her key", opened)

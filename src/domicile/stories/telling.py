@@ -35,7 +35,10 @@ class Check:
 
 @dataclass
 class Step:
-    """One step as it was told: what happened in the world, what the software did, and what was checked."""
+    """One step as it was told: what happened in the world, what the software did, and what was checked.
+
+    For a map: `sites` that were opened, and `ways` from site to site with what went there, in words.
+    """
 
     name: str
     on: date
@@ -45,6 +48,8 @@ class Step:
     told: list[str | Check] = field(default_factory=list)
     seconds: float = 0.0
     failure: str | None = None
+    sites: list[str] = field(default_factory=list)
+    ways: dict[tuple[str, str], str] = field(default_factory=dict)
     progress: Progress = field(default=lambda what, done, of: None, repr=False)
 
     @property

@@ -1,8 +1,9 @@
 """The world with a dot for each site, in its country. `tools/make_map.mjs` makes the outlines."""
 
+import re
 from dataclasses import dataclass
 from functools import cache
-from math import radians
+from math import hypot, radians
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,10 @@ from domicile.ids import Country, SiteName, country_of_site
 SCALE, MIDDLE, EQUATOR = 170, 480, 262
 STEP = 16.0
 """How far apart the dots of two sites of one country stand."""
+BENT = 0.18
+"""How far an arrow is bent, of its length."""
+SHORT = 14
+"""How far before the dot it ends, so that the arrowhead shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,21 @@ def place_sites(sites: tuple[SiteConfig, ...]) -> list[Place]:
         x, y = project(site.longitude or 0.0, site.latitude or 0.0) if known else project(*land.at)
         placed.append(Place(name, country, round(x + (0 if known else beside * STEP), 1), round(y, 1), land.outline))
     return placed
+
+
+def draw_way(a: Place, b: Place) -> str:
+    """The path of an arrow from dot to dot, bent to the left of its way: one back does not cover it."""
+    length = hypot(b.x - a.x, b.y - a.y) or 1.0
+    x, y = (a.x + b.x) / 2 + (b.y - a.y) * BENT, (a.y + b.y) / 2 - (b.x - a.x) * BENT
+    short = min(0.5, SHORT / length)
+    return f"M{a.x},{a.y} Q{x:.1f},{y:.1f} {b.x + (x - b.x) * short:.1f},{b.y + (y - b.y) * short:.1f}"
+
+
+def draw_land() -> str:
+    """The path of all land."""
+    found = re.search(r' d="([^"]+)"', (Path(__file__).parent / "static" / "world.svg").read_text())
+    assert found is not None
+    return found[1]
 
 
 def project(longitude: float, latitude: float) -> tuple[float, float]:

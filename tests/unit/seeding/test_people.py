@@ -7,13 +7,14 @@ from random import Random
 import phonenumbers
 import pytest
 
+from domicile.errors import InvalidInput
 from domicile.ids import Country, SiteName, moment_of
 from domicile.network.formatting import find_tags
 from domicile.network.names import check_handle, clean_text, normalize_email, normalize_phone, skeleton
 from domicile.network.seeding.chatter import FEWEST_POSTS, Chatter
 from domicile.network.seeding.graph import make_graph
 from domicile.network.seeding.people import SLOT, Populace, words_of
-from domicile.network.seeding.plan import WEIGHTS, house, share_out
+from domicile.network.seeding.plan import WEIGHTS, choose_demo, find_lodgers, house, share_out
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 COUNTRIES = ["DE", "RU", "CN", "US"]
@@ -96,6 +97,25 @@ def test_friends_often_share_a_country() -> None:
     together = sum(homes[a] == homes[b] for a, b in graph.follows) / len(graph.follows)
     assert 0.3 < together < 0.8
     assert Counter(homes) == Counter(share_out(2000, SITES))
+
+
+def test_some_live_in_a_country_without_a_site_and_are_neighbours() -> None:
+    chance = Random(11)
+    graph = make_graph(500, chance)
+    homes = house(graph, SITES, chance)
+    first = find_lodgers(homes, SITES[3], 40, chance)
+    second = find_lodgers(homes, SITES[3], 40, chance, first)
+    assert len({*first, *second}) == 80 and all(homes[place] == SITES[3] for place in (*first, *second))
+    here = [place for place, home in enumerate(homes) if home == SITES[3]]
+    starts = [here.index(place) for place in first]
+    assert [(start - starts[0]) % len(here) for start in starts] == list(range(40))
+    assert find_lodgers(homes, SITES[3], 0, chance) == []
+    with pytest.raises(InvalidInput):
+        find_lodgers(homes, SITES[3], len(here) + 1, chance)
+    demo = choose_demo(graph, homes)
+    assert choose_demo(graph, homes, set(demo.values())) != demo
+    person = Populace(chance, NOW).make(SITES[3], country=Country("RU"))
+    assert (person.standing, person.words) == (("RU", "US"), words_of(Country("RU")))
 
 
 def test_a_month_of_talk_is_in_order_and_refers_only_to_what_was_said_before() -> None:

@@ -2,12 +2,11 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
-from math import hypot, log10
+from math import log10
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,11 +20,9 @@ from domicile.plan.options import Option
 from domicile.plan.report import NOTE, Plan
 from domicile.plan.words import in_bytes, in_money, in_time
 from domicile.web.site.words import country_name
-from domicile.web.world_map import Place, place_sites
+from domicile.web.world_map import Place, draw_land, draw_way, place_sites
 
 WEB = Path(__file__).parent.parent
-BENT = 0.18
-"""How far an arrow is bent, of its length."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def render_plan(plan: Plan, sites: tuple[SiteConfig, ...], title: str) -> str:
         note=NOTE,
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        land=_land(),
+        land=draw_land(),
         dots=list(dots.values()),
         arrows=list(_arrows(plan, dots)),
         crossings=condense(plan.crossings),
@@ -99,12 +96,6 @@ def render_plan(plan: Plan, sites: tuple[SiteConfig, ...], title: str) -> str:
         ],
         calendar=sorted(_calendar(plan), key=lambda entry: (entry.day, entry.place, entry.rule)),
     )
-
-
-def _land() -> str:
-    found = re.search(r' d="([^"]+)"', (WEB / "static" / "world.svg").read_text())
-    assert found is not None
-    return found[1]
 
 
 def _dots(plan: Plan, sites: tuple[SiteConfig, ...]) -> dict[SiteName | Country, Dot]:
@@ -126,15 +117,9 @@ def _arrows(plan: Plan, dots: Mapping[SiteName | Country, Dot]) -> Iterable[Arro
     for planned in plan.moves:
         move = planned.move
         a, b = dots[move.source].place, dots[move.target or move.country].place
-        length = hypot(b.x - a.x, b.y - a.y) or 1.0
-        # Bent to the left of its way, and ending before the dot so that the arrowhead shows.
-        x, y = (a.x + b.x) / 2 + (b.y - a.y) * BENT, (a.y + b.y) / 2 - (b.x - a.x) * BENT
-        short = min(0.5, 14 / length)
-        path = f"M{a.x},{a.y} Q{x:.1f},{y:.1f} {b.x + (x - b.x) * short:.1f},{b.y + (y - b.y) * short:.1f}"
         width = 1.5 + 3 * log10(1 + move.members) / log10(1 + most)
-        yield Arrow(
-            path, round(width, 1), f"{move.members:,} members from {move.source} to {move.target or move.country}"
-        )
+        words = f"{move.members:,} members from {move.source} to {move.target or move.country}"
+        yield Arrow(draw_way(a, b), round(width, 1), words)
 
 
 def _bars(options: list[Option]) -> list[Bar]:
