@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from copying import gather
 from domicile.border.persons import find_persons
 from domicile.database import array
 from domicile.ids import MemberId, SiteName, country_of_site, moment_of
@@ -19,7 +20,7 @@ from domicile.plan.planning import overlay
 from domicile.plan.report import Plan
 from domicile.running import Domicile
 from network_at import network_at
-from planning import made_up, plan, residency
+from planning import keys, made_up, plan, residency
 
 COUNTRIES = ("JP", "JP", "JP", "NO", "RU", "DE")
 BASES = ("residence", "citizenship", "presence", "collection")
@@ -163,3 +164,18 @@ async def test_a_plan_changes_nothing(mixed: Domicile) -> None:
     found: Plan = await plan(mixed, ON, TO_US)
     assert found.moves and found.basis == "probe"
     assert await state() == before
+
+
+async def test_a_plan_counts_the_copies_that_a_law_would_have_recalled(mixed: Domicile) -> None:
+    """All of a country whose law then lets nothing be kept abroad; under the law of today, those of who must move."""
+    tomorrow = mixed.clock().date() + timedelta(days=1)
+    assert (await plan(mixed, tomorrow)).copies.basis == "no copies are kept"
+    await gather(mixed, SiteName("de-1"))
+    registered = await mixed.sites[SiteName("us-1")].app.run(
+        "SELECT member_id, until FROM copy_register WHERE holder = 'de-1' AND state = 'held'"
+    )
+    rule = keys("transfer", "US-RELAY", valid_from="2020-01-01", acts='["relay"]', categories='["user"]')
+    found = await plan(mixed, tomorrow, made_up("US", rule))
+    assert found.copies.held == found.copies.to_recall == len(registered) > 0
+    assert found.copies.until == max(row.until for row in registered)
+    assert (await plan(mixed, tomorrow)).copies.to_recall < len(registered)

@@ -143,7 +143,7 @@ def _copies(metadata: MetaData) -> None:
         Column("sections", Text, nullable=False, info=audited()),
         Column("rules", Text, nullable=False, info=audited()),
         Column("law", String(40), nullable=False),
-        Column("shows_home", Boolean, nullable=False),
+        Column("shows_home", Boolean, nullable=False, info=audited()),
         moment("given_at"),
         moment("until", info=audited()),
         Column("state", String(9), nullable=False, server_default="held", info=audited()),

@@ -17,6 +17,7 @@ from domicile.law.policy import Policy
 from domicile.placement.ownership import Ownership
 from domicile.placement.sites import Site
 from domicile.plan.census import Census, find_joined, take_census
+from domicile.plan.copies import count_copies
 from domicile.plan.crossings import find_crossings
 from domicile.plan.days import Day, make_day, turning_days
 from domicile.plan.homes import Fates, find_fates
@@ -26,7 +27,7 @@ from domicile.plan.options import Pricing, price_options
 from domicile.plan.outlook import look_ahead
 from domicile.plan.prices import Prices
 from domicile.plan.proposals import find_proposals
-from domicile.plan.report import Copies, Plan, SiteState
+from domicile.plan.report import Plan, SiteState
 from domicile.plan.territory import find_territory
 from domicile.plan.weighing import weigh_moves
 
@@ -135,7 +136,7 @@ async def make_plan(
         conflicts=tuple(find_conflicts(compared.fates)),
         proposed=tuple(await find_proposals(network.sites, network.ownership)),
         crossings=crossings,
-        copies=Copies(),
+        copies=await count_copies(network.sites, census, compared.fates, after),
         territory=territory,
         outlook=outlook,
         options=tuple(price_options(find_matters(planned, outlook.presence, territory), pricing)),

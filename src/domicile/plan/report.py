@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from domicile.ids import Country, SiteName
+from domicile.plan.copies import Copies
 from domicile.plan.crossings import ChangedCrossing
 from domicile.plan.moves import Conflicted, MayMove
 from domicile.plan.options import Option
@@ -35,14 +36,6 @@ class SiteState:
     @property
     def missing(self) -> bool:
         return self.site is None
-
-
-@dataclass(frozen=True)
-class Copies:
-    """Copies abroad that would have to be recalled."""
-
-    to_recall: int = 0
-    basis: str = "no copies are kept"
 
 
 @dataclass(frozen=True)

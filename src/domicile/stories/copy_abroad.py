@@ -4,17 +4,19 @@ A copy here is what the border lets a site abroad keep of members whom somebody 
 posts, under a licence that ends, registered at home. It is no mirror of the whole: nothing sealed or closed is copied.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from domicile.border.copies import MEMBERS_AT_ONCE
 from domicile.border.safeguards import file_safeguard
 from domicile.errors import Unavailable
 from domicile.law.facts import Safeguard
+from domicile.law.policy import Policy
 from domicile.network.items import PostItem
 from domicile.network.posts import Draft
 from domicile.network.timelines import make_bounds
 from domicile.placement.whereabouts import CopyAbroad, find_whereabouts
+from domicile.plan.planning import make_plan
 from domicile.stories.keeper import AMERICA, RUSSIA
 from domicile.stories.larkspur import AMERICAN, RUSSIAN, Larkspur, ruled
 from domicile.stories.telling import Scene, Step
@@ -132,6 +134,12 @@ async def two_readings(larkspur: Larkspur, step: Step) -> None:
     await _gather(larkspur)
     before = await larkspur.at(AMERICAN, _KEPT)
     step.need("on the day before us-1 keeps copies", before.n)
+    strict = ruled(larkspur.engine.policy, "RU-MIRROR", permit=False, reason=STRICT)
+    planned = [await _copies_to_recall(larkspur, policy) for policy in (larkspur.engine.policy, strict)]
+    step.do(
+        f"The plan for {ADDRESSES}: under the policy {planned[0]:,} copies to recall; under a stricter {planned[1]:,}."
+    )
+    step.check("none as most counsel read it, all under the strict reading", planned == [0, before.n])
     larkspur.turn_to(ADDRESSES)
     await _tick(larkspur)
     rule = next(r for r in larkspur.engine.law.on(ADDRESSES).packs[RUSSIA].rule if r.id == "RU-MIRROR" and r.disputed)
@@ -139,8 +147,7 @@ async def two_readings(larkspur: Larkspur, step: Step) -> None:
     step.do(f"The policy {larkspur.engine.policy.name} takes it upon itself: {larkspur.engine.policy.reason(rule.id)}.")
     kept = await larkspur.at(AMERICAN, _KEPT)
     step.check("under most counsel's reading the copies stay", kept.n == before.n)
-    policy = ruled(larkspur.engine.policy, "RU-MIRROR", permit=False, reason=STRICT)
-    await larkspur.open("us,ru", copies=DAYS, policy=policy)
+    await larkspur.open("us,ru", copies=DAYS, policy=strict)
     await _tick(larkspur)
     await _tick(larkspur)
     kept, registered = await larkspur.at(AMERICAN, _KEPT), await larkspur.at(RUSSIAN, _REGISTERED)
@@ -152,6 +159,11 @@ async def two_readings(larkspur: Larkspur, step: Step) -> None:
     step.check("ben still reads it live", any(item.body for item in await larkspur.author_page("ben", "vera")))
     step.check("the audit is clean under this law too", (await larkspur.full_audit()).ok)
     step.do("Which reading is right the pack does not know. The operator's policy decides, and says why.")
+
+
+async def _copies_to_recall(larkspur: Larkspur, policy: Policy) -> int:
+    network = replace(larkspur.engine.to_plan(), policy=policy)
+    return (await make_plan(network, ADDRESSES, larkspur.stage.clock())).copies.to_recall
 
 
 async def _gather(larkspur: Larkspur) -> None:

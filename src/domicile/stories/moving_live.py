@@ -44,6 +44,7 @@ async def moved_while_it_serves(larkspur: Larkspur, step: Step) -> None:
     step.ways[AMERICAN, RUSSIAN] = f"{len(moved.members):,} members have moved from us-1 to ru-1"
     step.need("everybody has moved, and no batch is open", not moved.left and not moved.unfinished)
     step.check(f"{larkspur.concerned:,} members", len(set(moved.members)) == larkspur.concerned)
+    step.check("they wrote while they were moved", bustle.waits(bustle.movers, began, ended))
     step.check("no write was refused", not bustle.refused)
     step.check("no reader missed a post that had been acknowledged", not bustle.unseen)
     homes = await running.directory.homes(leaving.members)

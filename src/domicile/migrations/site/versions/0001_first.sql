@@ -1862,7 +1862,7 @@ GRANT SELECT (member_id) ON name_claim TO domicile_audit;
 GRANT SELECT (member_id, jurisdiction, basis, assumed) ON claim TO domicile_audit;
 GRANT SELECT (member_id, kind, withdrawn_at) ON consent TO domicile_audit;
 GRANT SELECT (member_id, sequence, recipient, kind) ON outbox TO domicile_audit;
-GRANT SELECT (member_id, holder, view, number, version, sections, rules, until, state, reason, asked_at, attempts) ON copy_register TO domicile_audit;
+GRANT SELECT (member_id, holder, view, number, version, sections, rules, shows_home, until, state, reason, asked_at, attempts) ON copy_register TO domicile_audit;
 GRANT SELECT (member_id, avatar, header) ON account TO domicile_audit;
 GRANT SELECT (member_id) ON tally TO domicile_audit;
 GRANT SELECT (member_id) ON vault.credential TO domicile_audit;
