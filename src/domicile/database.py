@@ -119,7 +119,15 @@ class Session:
 
     async def execute_many(self, query: str, rows: Iterable[Params]) -> None:
         async with self._connection.cursor() as cursor:
-            await cursor.executemany(query, rows)
+            try:
+                await cursor.executemany(query, rows)
+            except AssertionError as error:
+                # psycopg 3.3, cancelled as it enters its pipeline, stays in it and says this instead.
+                await self._connection.close()
+                task = asyncio.current_task()
+                if task is None or not task.cancelling():
+                    raise
+                raise asyncio.CancelledError from error
 
     async def copy_in(self, table: sql.Composable, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """COPY rows into a table, in text form; returns how many."""
@@ -347,6 +355,8 @@ class Database:
         return connection
 
     async def _give_back(self, connection: _Connection) -> None:
+        if connection.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+            await connection.close()  # cancelled as it entered or left a pipeline: the next user would be in it
         if not connection.closed and connection.info.transaction_status != pq.TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 await connection.rollback()

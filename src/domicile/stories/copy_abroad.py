@@ -22,6 +22,8 @@ from domicile.stories.larkspur import AMERICAN, RUSSIAN, Larkspur, ruled
 from domicile.stories.telling import Scene, Step
 
 DAYS = 7
+PATIENT = 20
+"""How often us-1 asks again where ru-1 did not answer in time, on a machine that is busy."""
 STRICT = "a copy abroad may count as a database outside Russia"
 NOTICE_LAW, WAITED, ADDRESSES = date(2023, 3, 1), date(2023, 3, 20), date(2025, 7, 1)
 _REGISTERED = "SELECT count(*) AS n, max(until) AS until FROM copy_register WHERE state = 'held'"
@@ -169,8 +171,12 @@ async def _copies_to_recall(larkspur: Larkspur, policy: Policy) -> int:
 async def _gather(larkspur: Larkspur) -> None:
     """us-1 asks ru-1 what it may keep, as it does from time to time."""
     await larkspur.engine.operator.refresh()
-    for _ in range(larkspur.members // MEMBERS_AT_ONCE + 2):
+    rounds, answered = larkspur.members // MEMBERS_AT_ONCE + 2, 0
+    for _ in range(rounds + PATIENT):
         await larkspur.running.copies.gather(AMERICAN)
+        answered += not larkspur.running.door.silent_to(AMERICAN)
+        if answered == rounds:
+            break
 
 
 async def _tick(larkspur: Larkspur) -> None:

@@ -80,7 +80,7 @@ class Keeper:
         """How many rows of all tables of a site hold each of these texts, plain or as bytes."""
         found: Counter[str] = Counter()
         patterns = [f"%{form}%" for text in texts for form in (text, text.encode().hex())]
-        counts = ", ".join("count(*) FILTER (WHERE x LIKE %s OR x LIKE %s)" for _ in texts)
+        counts = ", ".join(f"count(*) FILTER (WHERE x LIKE %s OR x LIKE %s) AS n{n}" for n in range(len(texts)))
         for table in self.engine.ownership.metadata.sorted_tables:
             name = sql.Identifier(*str(table.fullname).split(".")).as_string()
             query = f"SELECT {counts} FROM (SELECT t::text AS x FROM {name} t OFFSET 0) AS r WHERE x LIKE ANY (%s)"
