@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ from domicile.placement.supervisor import postmaster_pid
 from domicile.running import Domicile
 from network_at import SetClock, make_member
 
-GERMANY, RUSSIA = SiteName("de-1"), SiteName("ru-1")
+GERMANY, RUSSIA, AMERICA = SiteName("de-1"), SiteName("ru-1"), SiteName("us-1")
 KILLED_WRITE_S = 60.0
 PAUSE_S = 0.03  # between what somebody does and the next: the machine is for the crash as well
 
@@ -137,6 +137,16 @@ class Life:
 async def texts_of(domicile: Domicile, member: MemberId) -> list[str]:
     query = "SELECT source FROM post WHERE author_id = %(author)s AND visibility = 0 ORDER BY post_id"
     return [row.source for row in await domicile.router.rows(member, query, {"author": member})]
+
+
+@contextlib.contextmanager
+def at_steps(domicile: Domicile, do: Callable[[str], Awaitable[None]]) -> Iterator[None]:
+    """Do something after each step of the batches that move inside."""
+    before, domicile.coordinator.on_step = domicile.coordinator.on_step, do
+    try:
+        yield
+    finally:
+        domicile.coordinator.on_step = before
 
 
 def kill_server(domicile: Domicile, name: str) -> None:

@@ -23,7 +23,7 @@ from psycopg.waiting import Ready, Wait
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import Engine, NullPool, create_engine
 
-from domicile.errors import Conflict, DomicileError, InvalidInput, NotResident, Unavailable
+from domicile.errors import Conflict, DomicileError, InvalidInput, NoRoom, NotResident, Unavailable
 
 __all__ = [
     "Cursor",
@@ -70,7 +70,7 @@ def _json_codec() -> None:
 _json_codec()
 
 
-def translate(error: psycopg.Error) -> DomicileError:
+def translate(error: psycopg.Error, server: str = "this server") -> DomicileError:
     """The driver's error as one of ours, without the values that the server's message may quote."""
     state = error.sqlstate or ""
     where = ".".join(
@@ -84,7 +84,8 @@ def translate(error: psycopg.Error) -> DomicileError:
     if not state or state.startswith(_LOST):
         return Unavailable(detail)
     if state.startswith("53"):
-        return Unavailable(f"{detail}: this server has no room left ({_SHORT_OF.get(state, 'resources')})")
+        kind = NoRoom if state == "53100" else Unavailable
+        return kind(f"{server} has no room left ({_SHORT_OF.get(state, 'resources')}): {detail}")
     if state in ("40001", "40P01", "23505"):
         return Conflict(detail)
     return DomicileError(detail)
@@ -333,7 +334,7 @@ class Database:
         try:
             yield connection
         except psycopg.Error as error:
-            raise translate(error) from None
+            raise translate(error, self.name) from None
         finally:
             await self._give_back(connection)
 

@@ -98,6 +98,10 @@ class NotResident(Unavailable):
     """The member is not at home at the site that was asked (moved, moving, or never there)."""
 
 
+class NoRoom(Unavailable):
+    """A disk is full: trying again does not help, and filling it further would hurt whoever lives there."""
+
+
 class Misconfigured(DomicileError):
     """The operator must act; `detail` says how. The reader learns only that the service is not ready."""
 

@@ -1,8 +1,7 @@
 """Members move between sites while the network serves: nothing lost, nothing doubled, nothing left behind."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 from domicile.audit.residency import audit
 from domicile.ids import MemberId, PostId, SiteName
@@ -13,6 +12,7 @@ from domicile.relocation.points import FORWARD
 from domicile.running import Domicile
 from network_at import MakeMember
 from pictures import picture
+from relocating import at_steps
 
 PASSWORD = "a long password of Anna's"
 GERMANY, RUSSIA, AMERICA = SiteName("de-1"), SiteName("ru-1"), SiteName("us-1")
@@ -35,14 +35,6 @@ async def texts(domicile: Domicile, member: MemberId) -> list[str]:
     """The member's posts as they stand at home, oldest first."""
     query = "SELECT source FROM post WHERE author_id = %(author)s ORDER BY post_id"
     return [row.source for row in await domicile.router.rows(member, query, {"author": member})]
-
-
-@contextlib.contextmanager
-def at_steps(domicile: Domicile, do: Callable[[str], Awaitable[None]]) -> Iterator[None]:
-    """Do something after each step of the batches that move inside."""
-    before, domicile.coordinator.on_step = domicile.coordinator.on_step, do
-    yield
-    domicile.coordinator.on_step = before
 
 
 async def test_a_member_moves_with_everything_and_stays_logged_in(domicile: Domicile, member: MakeMember) -> None:

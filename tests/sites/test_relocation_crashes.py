@@ -43,9 +43,15 @@ CLOCK = SetClock()
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "victim" in metafunc.fixturenames:
-        every = metafunc.config.getoption("--every-crash")
-        cases = [(point, victim) for victim in VICTIMS for point in POINTS] if every else cases_of_the_day()
+        cases = every_case() if metafunc.config.getoption("--every-crash") else cases_of_the_day()
         metafunc.parametrize(("point", "victim"), cases, ids=[f"{victim} at {point}" for point, victim in cases])
+
+
+def every_case() -> list[tuple[str, str]]:
+    """In an order of the day: each case begins with what the ones before it left."""
+    cases = [(point, victim) for victim in VICTIMS for point in POINTS]
+    random.Random(datetime.now(UTC).toordinal()).shuffle(cases)
+    return cases
 
 
 def cases_of_the_day() -> list[tuple[str, str]]:

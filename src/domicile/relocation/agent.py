@@ -6,14 +6,15 @@ from doing harm is in `holding`.
 
 import asyncio
 import contextlib
+import errno
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
 
 from domicile.database import Session, array
-from domicile.errors import Unavailable
+from domicile.errors import NoRoom, Unavailable
 from domicile.ids import MemberId, country_of_site
 from domicile.placement.files import Draft, empty_folders, erase_file, file_of, list_files, open_folders
 from domicile.placement.ownership import Ownership
@@ -203,18 +204,30 @@ class SiteAgent:
                 arriving = await residents.present_members(session, order.role, members)
                 if coming.member not in arriving:
                     raise Superseded(f"batch {order.batch}: a file came for somebody who is not arriving")
-                file = await asyncio.to_thread(Draft, self.site.media, coming.member, coming.digest)
+                with self._room():
+                    file = await asyncio.to_thread(Draft, self.site.media, coming.member, coming.digest)
                 try:
                     whose = (coming.member, coming.digest)
                     while (coming.member, coming.digest) == whose and not coming.end:
                         await session.execute("SELECT 1")  # the lock still holds, now that the folder is open
-                        await asyncio.to_thread(file.write, coming.piece)
+                        with self._room():
+                            await asyncio.to_thread(file.write, coming.piece)
                         coming = decode(await anext(pieces), FilePiece)
-                    await asyncio.to_thread(file.keep)
+                    with self._room():
+                        await asyncio.to_thread(file.keep)
                     copied = Copied(copied.rows + 1, copied.size + file.size)
                 finally:
                     file.close()
         return encode(copied)
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise NoRoom(f"the media store of {self.site.name} has no room left") from error
+            raise
 
     async def drop_files(self, order: DropFiles) -> Done:
         async with self.holding.work(order) as (session, members):
@@ -326,6 +339,8 @@ class SiteAgent:
     async def _discard(self, session: Session, members: list[MemberId]) -> None:
         """Everything that arrived of those who are `arriving`; nobody else's row or file is touched."""
         arriving = await residents.lock_members(session, members, "arriving")
+        if not arriving:
+            return  # as where the sites' tables differ: what is not the same here must not be asked for either
         await rows.erase_rows(session, self.ownership, arriving)
         await self._erase_files(session, arriving)
         await residents.remove_arriving(session, arriving)

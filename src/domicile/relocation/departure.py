@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from domicile.errors import DomicileError, NotFound
+from domicile.errors import DomicileError, NoRoom, NotFound
 from domicile.ids import MemberId, SiteName
 from domicile.relocation.journal import Batch, Journal
 from domicile.relocation.moved import Drift, Moved, Undone
@@ -86,7 +86,7 @@ class Departure:
         return moved
 
     async def _try_halves(self, batch: Batch, error: Undone) -> Moved:
-        if isinstance(error.cause, Drift):
+        if isinstance(error.cause, Drift | NoRoom):
             self._refused = error.detail
         halves = sorted(batch.members)
         if len(halves) == 1 or not error.of_a_row:

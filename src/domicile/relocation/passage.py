@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from domicile.errors import Conflict, DomicileError, Unavailable
+from domicile.errors import Conflict, DomicileError, NoRoom, Unavailable
 from domicile.ids import MemberId
 from domicile.relocation.agent import channel
 from domicile.relocation.journal import FLIPPED, Batch, Journal, Superseded
@@ -230,9 +230,11 @@ class Passage:
             return await self.exchange.send(target, channel(type(take)), take, passing, Copied)
 
     async def _tell(self, point: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The pieces; when the first one has been taken, `point` is passed."""
+        """The pieces, unless the batch is told to stay; when the first one has been taken, `point` is passed."""
         untold = [point]
         async for piece in pieces:
+            if why := self.stay():
+                raise Unavailable(why)
             yield piece
             while untold:
                 await self.journal.on_point(untold.pop())
@@ -374,6 +376,8 @@ class Passage:
         while True:
             try:
                 return await attempt()
+            except NoRoom:
+                raise
             except Unavailable:
                 if time.monotonic() + pause > end:
                     raise
