@@ -168,7 +168,7 @@ async def everybody_answers(domicile: Domicile) -> None:
 
 async def resume_all(domicile: Domicile) -> None:
     """`relocate --resume`, by somebody who need not wait, until nothing is open."""
-    for _ in range(20):
+    for _ in range(100):
         with contextlib.suppress(Unavailable):
             await domicile.coordinator.resume(timedelta(0))
             if not await domicile.journal.unfinished():

@@ -11,7 +11,8 @@
     ├── Misdirected            this belongs to another site, whose address is given (HTTP 421)
     ├── Withheld               withheld here for a legal reason (HTTP 451)
     ├── Unavailable            a site or the hub cannot be reached now; nothing was lost
-    │   └── NotResident        the member is not at home at the site that was asked
+    │   ├── NotResident        the member is not at home at the site that was asked
+    │   └── NoRoom             a disk is full
     └── Misconfigured          the operator's settings, packs, declaration or data folder need attention
 
 Only `web/errors.py` knows about HTTP and only `cli.py` about exit codes.

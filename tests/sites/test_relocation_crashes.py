@@ -150,6 +150,7 @@ async def hang_server(life: Life, scene: Scene, name: str) -> None:
         assert process.is_alive(), f"{scene.point} was never reached"
         await overtake(life)
         continue_server(inhabitants(folder))
+        await resume_all(life.domicile)
         await asyncio.to_thread(process.join, 60)
         assert process.exitcode == 0, "the coordinator that was overtaken goes on for ever, or fell over it"
     finally:
@@ -227,6 +228,7 @@ async def batch_opened(domicile: Domicile) -> None:
 
 async def ways(life: Life) -> tuple[SiteName, SiteName]:
     """From where those who move live to the other site; whoever stayed behind in an earlier crash joins them first."""
+    await resume_all(life.domicile)  # there is something only if the case before failed
     homes: dict[MemberId, SiteName] = {member: await home_of(life.domicile, member) for member in life.moving}
     source = homes[life.moving[0]]
     target = RUSSIA if source == GERMANY else GERMANY
