@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from domicile.errors import Unavailable
 from domicile.ids import SiteName
 from domicile.transport.exchange import Exchange, Handler
 
@@ -42,6 +43,20 @@ def tapped(exchange: Exchange) -> Iterator[Wire]:
 def unreachable(exchange: Exchange, *sites: str) -> AbstractContextManager[None]:
     """These sites answer nothing that is asked of them from outside."""
     return exchange.cut_off(*map(SiteName, sites))
+
+
+@contextlib.contextmanager
+def no_parcels(exchange: Exchange, *sites: str) -> Iterator[None]:
+    """These sites take no parcels; everything else goes on."""
+
+    def deaf(site: SiteName, channel: str, handler: Handler) -> Handler:
+        async def refuse(body: bytes) -> bytes:
+            raise Unavailable(f"{site} takes no parcels")
+
+        return refuse if channel == "parcel" and site in sites else handler
+
+    with _handled_by(exchange, deaf):
+        yield
 
 
 @contextlib.contextmanager

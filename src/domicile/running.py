@@ -12,6 +12,7 @@ from domicile.audit.attestation import Attester
 from domicile.border.copies import Copies
 from domicile.border.crossing import Door
 from domicile.border.delivery import Deliverer
+from domicile.border.reconciling import Reconciler
 from domicile.engine import Engine
 from domicile.errors import Unavailable
 from domicile.network.access import Access
@@ -51,6 +52,7 @@ class Domicile(Engine):
     deliverer: Deliverer
     copies: Copies
     sweeping: Sweeping
+    reconciler: Reconciler
     members: Members
     verifications: Verifications
     declarations: Declarations
@@ -107,10 +109,11 @@ class Domicile(Engine):
             await self.coordinator.resume(ABANDONED, patience_s=TICK_S)
 
     async def keep_ticking(self) -> None:
-        """`tick` for ever, and beside it `tidy`, which may take long; a failure is logged and tried again."""
+        """`tick` for ever, and beside it what may take long: `tidy`, and the reconciler; failures are logged."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_keep_doing(self.tick, TICK_S))
             tasks.create_task(_keep_doing(self.tidy, TIDY_EVERY_S))
+            tasks.create_task(_keep_doing(self.reconciler.step, self.reconciler.step_s))
 
     async def repair(self) -> None:
         """Before a site serves: set stale members aside, finish or undo sign-ups that a crash cut short."""
@@ -123,7 +126,7 @@ class Domicile(Engine):
                 log.warning("not checked against the hub before serving", site=name, detail=error.detail)
 
 
-async def _keep_doing(work: Callable[[], Awaitable[None]], every_s: float) -> None:
+async def _keep_doing(work: Callable[[], Awaitable[object]], every_s: float) -> None:
     while True:
         await asyncio.sleep(every_s)
         try:

@@ -15,6 +15,7 @@ from domicile.border.crossing import Door
 from domicile.border.delivery import Deliverer
 from domicile.border.desks import Desks
 from domicile.border.recalling import Recalling
+from domicile.border.reconciling import Reconciler
 from domicile.border.register import CopyRegister
 from domicile.border.terms import Terms
 from domicile.config import Config
@@ -31,6 +32,7 @@ from domicile.network.imports.importing import Imports
 from domicile.network.keeping import WANTED, list_copied, list_recollections
 from domicile.network.media import FILE, Media
 from domicile.network.members import Members
+from domicile.network.mending import Mending
 from domicile.network.notices import Notices
 from domicile.network.notifications import Notifications
 from domicile.network.phone_code import open_verifiers
@@ -90,13 +92,16 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
     for part in (posts, follows, reactions):
         part.serve()
     copies = _open_copies(config, door)
-    _open_sites(engine.sites, door, deliverer, copies)
+    reconciler = Reconciler(door, deliverer, engine.ownership)
+    Mending(router).serve(reconciler)
+    _open_sites(engine.sites, door, deliverer, copies, reconciler)
     return Domicile(
         **{field.name: getattr(engine, field.name) for field in fields(engine)},
         door=door,
         deliverer=deliverer,
         copies=copies,
         sweeping=Sweeping(engine.sites, engine.ownership, clock),
+        reconciler=reconciler,
         members=members,
         verifications=members.verifications,
         declarations=Declarations(router, law, policy, engine.operator),
@@ -125,7 +130,9 @@ def _open_copies(config: Config, door: Door) -> Copies:
     return Copies(door, CopyRegister(door, terms), Recalling(door, terms), recollections, WANTED)
 
 
-def _open_sites(sites: Iterable[SiteName], door: Door, deliverer: Deliverer, copies: Copies) -> None:
+def _open_sites(
+    sites: Iterable[SiteName], door: Door, deliverer: Deliverer, copies: Copies, reconciler: Reconciler
+) -> None:
     """From here on the sites of this process answer each other."""
     for view in (*VIEWS, FILE):
         door.open_view(view)
@@ -133,6 +140,7 @@ def _open_sites(sites: Iterable[SiteName], door: Door, deliverer: Deliverer, cop
         door.open_site(name)
         deliverer.open_site(name)
         copies.open_site(name)
+        reconciler.sides.open_site(name)
 
 
 def _open_confirmation(config: Config, router: Router, members: Members, access: Access) -> Confirmation:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from domicile.running import Domicile
 from domicile.transport.exchange import encode
 from moving import move_by_hand
 from network_at import MakeMember, SetClock
-from wire import tapped, unreachable
+from wire import no_parcels, tapped, unreachable
 
 AMERICA = SiteName("us-1")
 
@@ -96,6 +97,9 @@ async def test_duplicates_and_disorder_end_in_what_the_highest_version_says(
     assert await counts(domicile, german) == (int(wanted), 0)
     notices = await domicile.notifications.page(german, before=2**63 - 1, after=0, upward=False, limit=20)
     assert [notice.kind for notice in notices] == ["follow"] * int(wanted)
+    report = await domicile.reconciler.round()
+    assert report.removed["follow"] == int(wanted), "the American follows nobody: no truth stands behind any of it"
+    assert await counts(domicile, german) == (0, 0)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -125,6 +129,63 @@ async def test_a_parcel_finds_a_recipient_who_has_moved(domicile: Domicile, memb
         await domicile.follows.follow(american, german)
     assert [site for site, channel, _ in wire.asked if channel == "parcel"] == ["de-1", "us-1"]
     assert (await relation(domicile, american, german)).following
+
+
+async def test_versions_grow_at_a_home_whose_clock_is_behind(
+    domicile: Domicile, member: MakeMember, clock: SetClock
+) -> None:
+    """A member undoes at their new home, where it is hours earlier, what they did at the old one."""
+    named = f"named_{secrets.token_hex(6)}"
+    american, german = await member("US"), await member("DE", handle=named)
+    post = await domicile.posts.write(german, Draft(text="question"))
+    await domicile.follows.follow(american, german)
+    await domicile.reactions.react(american, post.id, "favourite")
+    naming = await domicile.posts.write(american, Draft(text=f"@{named} look", reply_to=post.id))
+    await move_by_hand(domicile, american, "de-1")
+    clock.advance(-timedelta(hours=5))
+    await domicile.follows.unfollow(american, german)
+    await domicile.reactions.undo(american, post.id, "favourite")
+    await domicile.posts.edit(american, naming.id, Draft(text="look, without a name"))
+    assert not (await relation(domicile, german, american)).followed_by
+    assert await _held(domicile, german) == (0, [True])
+    await domicile.follows.follow(american, german)
+    await domicile.posts.edit(american, naming.id, Draft(text=f"@{named} again"))
+    assert (await relation(domicile, german, american)).followed_by
+    assert await _held(domicile, german) == (0, [False])
+    await domicile.posts.delete(american, naming.id)
+    assert (await domicile.posts.thread(post.id, reader=german)).descendants == []
+    assert await _held(domicile, german) == (0, [True])
+
+
+async def _held(domicile: Domicile, german: MemberId) -> tuple[int, list[bool]]:
+    """The favourites of a German's only post, and which mentions of them were taken back."""
+    rows = await domicile.sites[SiteName("de-1")].app.run(
+        "SELECT (SELECT favourites FROM post WHERE author_id = %(member)s) AS favourites,"
+        " ARRAY(SELECT removed FROM mention_stub WHERE member_id = %(member)s) AS removed",
+        {"member": german},
+    )
+    return rows[0].favourites, rows[0].removed
+
+
+async def test_what_is_done_to_a_post_ends_with_it(domicile: Domicile, member: MakeMember, clock: SetClock) -> None:
+    american, german = await member("US"), await member("DE")
+    post = await domicile.posts.write(american, Draft(text="soon deleted"))
+    with no_parcels(domicile.exchange, "us-1"):
+        await domicile.reactions.react(german, post.id, "favourite")
+        await domicile.reactions.boost(german, post.id)
+        await domicile.posts.write(german, Draft(text="an answer", reply_to=post.id))
+        assert await waiting(domicile, SiteName("de-1"), german) == 3
+    await domicile.posts.delete(american, post.id)
+    clock.advance(timedelta(hours=1))
+    await domicile.tick()
+    rows = await domicile.sites[SiteName("de-1")].app.run(
+        "SELECT (SELECT count(*) FROM reaction WHERE member_id = %(member)s) AS reactions,"
+        " ARRAY(SELECT reply_gone FROM post WHERE author_id = %(member)s) AS answers,"
+        " (SELECT posts FROM tally WHERE member_id = %(member)s) AS posts",
+        {"member": german},
+    )
+    assert tuple(rows[0]) == (0, [True], 1)
+    assert await waiting(domicile, SiteName("de-1"), german) == 0
 
 
 async def test_a_parcel_waits_for_a_recipient_who_is_on_the_move(

@@ -6,7 +6,7 @@ say which columns name files, and which rows are one half of a pair (see `placem
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domicile.audit.report import Kind, Violation
@@ -22,6 +22,15 @@ SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
   coalesce((SELECT jsonb_object_agg(a.attname, col_description(c.oid, a.attnum)) FROM pg_attribute a
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
        AND col_description(c.oid, a.attnum) LIKE 'domicile:%%'), '{}') AS marks,
+  (SELECT jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)) FROM pg_attribute a
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS types,
+  coalesce((SELECT jsonb_agg(jsonb_build_array(n.nspname, p.relname, f.columns, f.targets)) FROM pg_constraint k
+     JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace n ON n.oid = p.relnamespace
+     CROSS JOIN LATERAL (SELECT jsonb_agg(a.attname ORDER BY i) AS columns, jsonb_agg(b.attname ORDER BY i) AS targets
+       FROM unnest(k.conkey, k.confkey) WITH ORDINALITY AS u (x, y, i)
+       JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.x
+       JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.y) f
+     WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> to_regclass('public.resident')), '[]') AS parents,
   ARRAY(SELECT a.attname::text FROM pg_constraint k JOIN pg_attribute a
           ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
         WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid = to_regclass('public.resident')
@@ -82,6 +91,7 @@ class FoundTable:
     """A table with an owner's column, as the catalogue has it.
 
     `stored` columns name files; `sides` maps the column that names the other member to what it says of the pair.
+    `types` are those of its columns, `parents` the tables that its rows hang on: schema, name, columns here, there.
     """
 
     schema: str
@@ -89,6 +99,8 @@ class FoundTable:
     owner: str
     stored: tuple[str, ...] = ()
     sides: Mapping[str, PairSide] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
+    parents: Sequence[tuple[str, str, Sequence[str], Sequence[str]]] = ()
 
     def __str__(self) -> str:
         return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
@@ -104,7 +116,8 @@ async def read_catalogue(site: str, session: Session) -> tuple[list[FoundTable],
         owners = list(dict.fromkeys([*marked, *row.keyed]))
         sides, unread = _pair_sides(row)
         stored = tuple(c for c, mark in sorted(row.marks.items()) if mark == STORED_MARK and c in row.readable)
-        owned += [FoundTable(row.schema, row.name, o, stored, sides) for o in owners if o in row.readable]
+        more = (stored, sides, row.types, row.parents)
+        owned += [FoundTable(row.schema, row.name, o, *more) for o in owners if o in row.readable]
         table = row.name if row.schema == "public" else f"{row.schema}.{row.name}"
         found = [*_declaration(row, owners), *(_fence(row, table, owners) if owners else ()), *_table_privileges(row)]
         found += unread

@@ -18,6 +18,7 @@ Kind = Literal[
     "leftover",
     "no_file",
     "stray_file",
+    "half",
     "law",
     "copy",
     "remains",
@@ -40,6 +41,7 @@ unfinished   a sign-up or a move that has stood still for more than an hour
 leftover     what a relocation that is closed has left lying about
 no_file      a row names a file that is not in the site's store
 stray_file   a file that no row names, a draft left over, or a file of somebody who does not live here
+half         a row about two people of which one side is missing, says something else, or never ends
 law          the law of that day does not let these members live there
 copy         a copy is kept past its licence, or its home has not registered it
 remains      a value that was looked for lies where it must not be

@@ -10,6 +10,7 @@ from domicile.audit.agreement import Agreement
 from domicile.audit.catalogue import FoundTable, read_catalogue
 from domicile.audit.copies import find_lawless_copies
 from domicile.audit.files import FileAudit
+from domicile.audit.halves import HalfAudit
 from domicile.audit.leftovers import find_leftovers
 from domicile.audit.report import AuditReport, Violation
 from domicile.audit.residue import check_residue
@@ -37,7 +38,7 @@ async def audit(sites: Mapping[SiteName, Site], hub: Database, on: datetime) -> 
         report.violations += found.wrong
     there = {name: sites[name] for name in answering}
     try:
-        await _compare(report, there, answering, hub, on)
+        await _compare(report, there, answering, hub, on, everybody=len(there) == len(sites))
     except Unavailable:
         report.violations.append(_silent("hub"))
     report.violations += await find_lawless_copies(there, len(there) == len(sites), on)
@@ -62,6 +63,8 @@ async def _compare(
     audited: Mapping[SiteName, _Audited],
     hub: Database,
     on: datetime,
+    *,
+    everybody: bool,
 ) -> None:
     """What one site alone cannot tell: sites against each other, the hub, and the files."""
     agreement = Agreement(sites, hub, on)
@@ -72,6 +75,9 @@ async def _compare(
     for wrong in await asyncio.gather(*(store.compare() for store in stores)):
         report.violations += wrong
     report.files_checked += sum(store.checked for store in stores)
+    if everybody:  # else it is not known whether the other side is there
+        halves = HalfAudit(sites, hub, {name: found.tables for name, found in audited.items()}, on)
+        report.violations += await halves.compare()
     for name, found in audited.items():
         report.violations += await _find_left_behind(sites[name], found.suspected, agreement)
 

@@ -113,10 +113,19 @@ class Door:
         """
         return sorted(site for asker, site in self.silent if asker == at)
 
-    async def ask(self, at: SiteName, site: SiteName, channel: str, message: msgspec.Struct, answer: type[A]) -> A:
+    async def ask(
+        self,
+        at: SiteName,
+        site: SiteName,
+        channel: str,
+        message: msgspec.Struct,
+        answer: type[A],
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> A:
         """Ask another site, and remember whether it answers. Raises Unavailable, also when patience ends."""
         with self._listening(at, site):
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 return await self.exchange.ask(site, channel, message, answer)
 
     @contextlib.contextmanager

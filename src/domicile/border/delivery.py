@@ -2,7 +2,8 @@
 
 The sender's home writes the parcel in the same transaction as its own half. A parcel carries opaque ids and a version;
 the receiving half applies it only if the version is higher, so that repetition and disorder do no harm. The receiver
-checks that its member is at home, else answers `moved`, and the sender asks the hub.
+checks that its member is at home, else answers `moved`, and the sender asks the hub. What is lost all the same, or was
+never written, is found and repaired by `reconciling`.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from domicile.border.crossing import Door
 from domicile.border.persons import find_persons
 from domicile.database import Row
 from domicile.errors import DomicileError, NotFound, NotResident, Unavailable
-from domicile.ids import MemberId, SiteName, country_of_site, next_snowflake
+from domicile.ids import MemberId, SiteName, Snowflake, country_of_site, next_snowflake
 from domicile.placement.directory import Home
 from domicile.placement.routing import Router, SiteReader, SiteWriter
 from domicile.transport.exchange import Exchange, decode, encode
@@ -31,12 +32,20 @@ Receive = Callable[[SiteWriter, MemberId, bytes], Awaitable[bytes]]
 """Apply a parcel from a sender at the recipient's home; the bytes are the answer to the sender."""
 Settle = Callable[[SiteWriter, MemberId, bytes], Awaitable[None]]
 """Take the recipient's answer at the sender's home, in the transaction that removes the parcel."""
+Gone = Callable[[SiteWriter, MemberId, bytes], Awaitable[None]]
+"""What the parcel (its body is given) refers to is gone at the recipient's home: note so at the sender's, likewise."""
 
 
 # Of senders at home here: the parcels of who is arriving, or has just moved away, are another site's to deliver.
 _WAITING = """
 SELECT o.member_id, sequence, recipient, kind, body, attempts FROM outbox o
 JOIN resident r ON r.member_id = o.member_id AND r.state = 'home' WHERE true"""
+
+
+_DRAW = """
+INSERT INTO pair_version AS v (member_id, last) VALUES (%(member)s, %(least)s)
+ON CONFLICT (member_id) DO UPDATE SET last = greatest(v.last + 1, EXCLUDED.last) RETURNING last
+"""
 
 
 class Parcel(msgspec.Struct, array_like=True):
@@ -50,19 +59,42 @@ class Parcel(msgspec.Struct, array_like=True):
 
 
 class Receipt(msgspec.Struct, array_like=True):
-    """`applied` with an answer; `moved`: not at home there; `refused`: the receiver will never take it."""
+    """`applied` with an answer; `moved`: not at home there; the receiver will never take it: `gone` or `refused`.
 
-    outcome: Literal["applied", "moved", "refused"]
+    `gone`: what it refers to, a post say, is there no more. `refused`: nobody is there, or the kind is not known.
+    """
+
+    outcome: Literal["applied", "moved", "gone", "refused"]
     answer: bytes = b""
 
 
 async def post_parcel(writer: SiteWriter, recipient: MemberId, kind: str, body: msgspec.Struct) -> None:
     """Put a half into the outbox, in the transaction that writes the truth."""
     await writer.execute(
-        "INSERT INTO outbox (member_id, sequence, recipient, kind, body, not_before)"
-        " SELECT %s, greatest(%s, coalesce(max(sequence), 0) + 1), %s, %s, %s, %s FROM outbox WHERE member_id = %s",
-        (writer.member, next_snowflake(writer.now), recipient, kind, encode(body), writer.now, writer.member),
+        f"WITH drawn AS ({_DRAW}) INSERT INTO outbox (member_id, sequence, recipient, kind, body, not_before)"
+        " SELECT %(member)s, drawn.last, %(recipient)s, %(kind)s, %(body)s, %(now)s FROM drawn",
+        {
+            **_asked(writer, 0),
+            "recipient": recipient,
+            "kind": kind,
+            "body": encode(body),
+            "now": writer.now,
+        },
     )
+
+
+async def next_version(writer: SiteWriter, above: int = 0) -> Snowflake:
+    """The next version for a pair of the writer's member: greater than all before it and than `above`.
+
+    The last one is kept at home and moves along, so that also a home whose clock is behind draws higher ones. Drawn
+    before anything else of the member's is locked: it lets those who write pairs of one member follow one another, also
+    a reconciler that must know that nobody writes the truth that it misses.
+    """
+    return Snowflake(int(str(await writer.value(_DRAW, _asked(writer, above)))))
+
+
+def _asked(writer: SiteWriter, above: int) -> dict[str, object]:
+    return {"member": writer.member, "least": next_snowflake(writer.now, above)}
 
 
 class Deliverer:
@@ -74,12 +106,19 @@ class Deliverer:
         self.exchange = exchange
         self._receive: dict[str, Receive] = {}
         self._settle: dict[str, Settle] = {}
+        self._gone: dict[str, Gone] = {}
 
-    def accept(self, kind: str, receive: Receive, settle: Settle | None = None) -> None:
+    def accept(self, kind: str, receive: Receive, settle: Settle | None = None, gone: Gone | None = None) -> None:
         """Say how parcels of a kind are applied, and what the sender does with the answer."""
         self._receive[kind] = receive
         if settle is not None:
             self._settle[kind] = settle
+        if gone is not None:
+            self._gone[kind] = gone
+
+    async def receive(self, writer: SiteWriter, sender: MemberId, kind: str, body: bytes) -> bytes:
+        """Apply what a parcel carries at the recipient's home; the answer to the sender. Raises NotFound."""
+        return await self._receive[kind](writer, sender, body)
 
     def open_site(self, site: SiteName) -> None:
         async def serve(body: bytes) -> bytes:
@@ -151,6 +190,8 @@ class Deliverer:
             )
             if taken and receipt.outcome == "applied" and row.kind in self._settle:
                 await self._settle[row.kind](writer, row.recipient, receipt.answer)
+            elif taken and receipt.outcome == "gone" and row.kind in self._gone:
+                await self._gone[row.kind](writer, row.recipient, bytes(row.body))
 
         await self.router.transact(row.member_id, settle)
 
@@ -167,19 +208,18 @@ class Deliverer:
             log.info("a parcel waits: its sender's site does not answer either")
 
     async def _serve(self, site: SiteName, parcel: Parcel) -> Receipt:
-        receive = self._receive.get(parcel.kind)
-        if receive is None:
+        if parcel.kind not in self._receive:
             return Receipt("refused")
 
         async def apply(writer: SiteWriter) -> bytes:
-            return await receive(writer, parcel.sender, parcel.body)
+            return await self.receive(writer, parcel.sender, parcel.kind, parcel.body)
 
         try:
             answer = await self.router.transact_at(site, parcel.recipient, apply, epoch=parcel.epoch)
         except NotResident:
             return Receipt("moved")
         except NotFound:
-            return Receipt("refused")  # what it refers to is gone; the truth's side will learn it by its own route
+            return Receipt("gone")
         return Receipt("applied", answer)
 
 

@@ -39,6 +39,7 @@ from domicile.cli.output import (
     settings,
 )
 from domicile.cli.plan import plan_command
+from domicile.cli.reconcile import reconcile_command
 from domicile.cli.relocate import relocate_command
 from domicile.cli.replay import replay_command
 from domicile.cli.scrub import scrub_command
@@ -62,6 +63,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
 )
+app.command(name="reconcile")(reconcile_command)
 app.command(name="relocate")(relocate_command)
 app.command(name="replay")(replay_command)
 app.command(name="attest")(attest_command)

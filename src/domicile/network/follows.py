@@ -8,9 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from domicile.border.delivery import Deliverer, post_parcel
+from domicile.border.delivery import Deliverer, next_version, post_parcel
 from domicile.errors import InvalidInput, NotFound
-from domicile.ids import MemberId, next_snowflake
+from domicile.ids import MemberId
 from domicile.network.notifications import notify, unnotify
 from domicile.placement.routing import Router, SiteReader, SiteWriter
 from domicile.transport.exchange import decode, encode
@@ -19,10 +19,11 @@ State = Literal["requested", "accepted", "removed"]
 
 
 class FollowHalf(msgspec.Struct, array_like=True):
-    """From the follower: I ask to follow you, or I no longer do."""
+    """From the follower: I ask to follow you, or I no longer do. `accepted`: you did accept it, under this version."""
 
     version: int
     wanted: bool
+    accepted: bool = False
 
 
 class Verdict(msgspec.Struct, array_like=True):
@@ -61,7 +62,7 @@ class Follows:
         await self.router.home_of(target)
 
         async def write(writer: SiteWriter) -> None:
-            version = await _next_version(writer, target)
+            version = await next_version(writer)
             fresh = await writer.one(
                 "INSERT INTO follow (member_id, target, state, version, boosts, notify)"
                 " VALUES (%s, %s, 'requested', %s, %s, %s) ON CONFLICT (member_id, target)"
@@ -78,7 +79,7 @@ class Follows:
         """Stop following, or take a request back."""
 
         async def write(writer: SiteWriter) -> None:
-            version = await _next_version(writer, target)
+            version = await next_version(writer)
             row = await writer.one(
                 "DELETE FROM follow WHERE member_id = %s AND target = %s RETURNING state", (member, target)
             )
@@ -133,10 +134,11 @@ class Follows:
 
     async def _decide(self, member: MemberId, follower: MemberId, was: State, then: State) -> None:
         async def write(writer: SiteWriter) -> None:
+            await next_version(writer)  # held before the follower's row is, as whoever unfollows holds it
             row = await writer.one(
-                "UPDATE follower SET state = %s WHERE member_id = %s AND follower = %s AND state = %s"
+                "UPDATE follower SET state = %s, removed_at = %s WHERE member_id = %s AND follower = %s AND state = %s"
                 " RETURNING version",
-                (then, member, follower, was),
+                (then, writer.now if then == "removed" else None, member, follower, was),
             )
             if row is None:
                 raise NotFound("no follower in this state")
@@ -150,16 +152,6 @@ class Follows:
         await self.deliverer.flush(member)
 
 
-async def _next_version(writer: SiteWriter, target: MemberId) -> int:
-    """Greater than every version this pair has had, also the one under which it was last undone."""
-    last = await writer.value(
-        "SELECT max(version) FROM (SELECT version FROM follow WHERE member_id = %s AND target = %s"
-        " UNION ALL SELECT max(sequence) FROM outbox WHERE member_id = %s) v",
-        (writer.member, target, writer.member),
-    )
-    return next_snowflake(writer.now, int(str(last or 0)))
-
-
 async def _count(writer: SiteWriter, column: Literal["followers", "following"], by: int) -> None:
     if by:
         await writer.execute(
@@ -171,26 +163,28 @@ async def _receive_follow(writer: SiteWriter, sender: MemberId, body: bytes) -> 
     """At the followed's home: apply the follower's half if it is newer; answer with the state."""
     half = decode(body, FollowHalf)
     # There is always a row to lock, so that two deliveries at once (a flush beside a tick) come one after the other.
-    await writer.execute(
-        "INSERT INTO follower VALUES (%s, %s, 'removed', 0) ON CONFLICT DO NOTHING", (writer.member, sender)
-    )
     known = await writer.one(
-        "SELECT state, version FROM follower WHERE member_id = %s AND follower = %s FOR UPDATE", (writer.member, sender)
+        "INSERT INTO follower AS f (member_id, follower, state, version) VALUES (%s, %s, 'removed', 0)"
+        " ON CONFLICT (member_id, follower) DO UPDATE SET version = f.version RETURNING state, version",
+        (writer.member, sender),
     )
-    assert known is not None  # a follower's row is never deleted: what is gone stays as a tombstone
-    if known.version >= half.version:
+    assert known is not None  # new, or the one that was there
+    restored = half.accepted and known.version == half.version and known.state == "requested"
+    if known.version >= half.version and not restored:
         return encode(Verdict(known.version, known.state))
-    locked = await writer.value("SELECT locked FROM account WHERE member_id = %s", (writer.member,))
-    state: State = "removed" if not half.wanted else "requested" if locked else "accepted"
+    state: State = "accepted" if half.wanted else "removed"
+    if half.wanted and not half.accepted:
+        locked = await writer.value("SELECT locked FROM account WHERE member_id = %s", (writer.member,))
+        state = "requested" if locked else "accepted"
     await writer.execute(
-        "UPDATE follower SET state = %s, version = %s WHERE member_id = %s AND follower = %s",
+        "UPDATE follower SET state = %s, version = %s, removed_at = NULL WHERE member_id = %s AND follower = %s",
         (state, half.version, writer.member, sender),
     )
     await _count(writer, "followers", (state == "accepted") - (known.state == "accepted"))
-    if state == "removed":
+    if state == "removed" or restored:
         await unnotify(writer, "follow", sender)
         await unnotify(writer, "follow_request", sender)
-    else:
+    elif not half.accepted:
         await notify(writer, "follow" if state == "accepted" else "follow_request", sender)
     return encode(Verdict(half.version, state))
 
@@ -205,17 +199,23 @@ async def _receive_verdict(writer: SiteWriter, sender: MemberId, body: bytes) ->
 
 
 async def _apply_verdict(writer: SiteWriter, target: MemberId, verdict: Verdict) -> None:
-    """At the follower's home: take the followed's word for the follow it speaks of, and for no later one."""
+    """At the follower's home: take the followed's word for the follow it speaks of, and for no later one.
+
+    It may speak of a later one than is known here: a site that came back from a backup has lost what came after it.
+    """
+    asked = (writer.member, target, verdict.version)
     if verdict.state == "accepted":
-        done = await writer.execute(
-            "UPDATE follow SET state = 'accepted' WHERE member_id = %s AND target = %s AND version = %s"
-            " AND state = 'requested'",
-            (writer.member, target, verdict.version),
+        row = await writer.one(
+            "SELECT state, version FROM follow WHERE member_id = %s AND target = %s AND version <= %s FOR UPDATE", asked
         )
-        await _count(writer, "following", done)
+        if row is not None and (row.state, row.version) != (verdict.state, verdict.version):
+            await writer.execute(
+                "UPDATE follow SET state = 'accepted', version = %s WHERE member_id = %s AND target = %s",
+                (verdict.version, writer.member, target),
+            )
+            await _count(writer, "following", int(row.state == "requested"))
     elif verdict.state == "removed":
         row = await writer.one(
-            "DELETE FROM follow WHERE member_id = %s AND target = %s AND version = %s RETURNING state",
-            (writer.member, target, verdict.version),
+            "DELETE FROM follow WHERE member_id = %s AND target = %s AND version <= %s RETURNING state", asked
         )
         await _count(writer, "following", -1 if row is not None and row.state == "accepted" else 0)

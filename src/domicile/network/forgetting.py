@@ -33,6 +33,7 @@ _STATEMENTS = (
     f"""WITH cut AS (DELETE FROM post WHERE boost_author = ANY ({_GONE}) RETURNING author_id),
     n AS (SELECT author_id, count(*) AS n FROM cut GROUP BY author_id)
     UPDATE tally t SET posts = greatest(posts - n.n, 0) FROM n WHERE t.member_id = n.author_id""",
+    f"UPDATE post SET reply_gone = true WHERE reply_author = ANY ({_GONE}) AND NOT reply_gone",
     # Where they are named.
     f"DELETE FROM mention_stub WHERE author = ANY ({_GONE})",
     f"DELETE FROM post_mention WHERE mentioned = ANY ({_GONE})",

@@ -54,6 +54,16 @@ async def receive_mention(writer: SiteWriter, sender: MemberId, body: bytes) -> 
     return b""
 
 
+async def note_gone_parent(writer: SiteWriter, author: MemberId, body: bytes) -> None:
+    """At the home of who answered: what they answer is gone, and nobody will ever hold a half of the answer."""
+    half = decode(body, ReplyHalf)
+    await writer.execute(
+        "UPDATE post SET reply_gone = true WHERE author_id = %s AND post_id = %s AND reply_author = %s"
+        " AND reply_post = %s",
+        (writer.member, half.reply, author, half.parent),
+    )
+
+
 async def receive_reply(writer: SiteWriter, sender: MemberId, body: bytes) -> bytes:
     """At the home of the author whose post is answered."""
     half = decode(body, ReplyHalf)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from domicile.border.crossing import Door, Seen
-from domicile.border.delivery import Deliverer, post_parcel
+from domicile.border.delivery import Deliverer, next_version, post_parcel
 from domicile.errors import InvalidInput, NotFound, NotPermitted, Unavailable
 from domicile.ids import MemberId, PostId, SiteName, Snowflake, next_snowflake
 from domicile.network.formatting import find_mentions, find_tags, to_html
@@ -18,7 +18,14 @@ from domicile.network.items import DirectWords, PostItem
 from domicile.network.members import Members
 from domicile.network.names import clean_text
 from domicile.network.notifications import forget_notices
-from domicile.network.post_halves import MentionHalf, ReactionHalf, ReplyHalf, receive_mention, receive_reply
+from domicile.network.post_halves import (
+    MentionHalf,
+    ReactionHalf,
+    ReplyHalf,
+    note_gone_parent,
+    receive_mention,
+    receive_reply,
+)
 from domicile.network.questions import ByIds, RepliesAsked
 from domicile.network.schema import DIRECT, PRIVATE, VISIBILITIES
 from domicile.network.standing import LEGAL_FACTS, Standing
@@ -73,7 +80,7 @@ class Posts:
     def serve(self) -> None:
         """Apply what other homes deliver."""
         self.deliverer.accept("mention", receive_mention)
-        self.deliverer.accept("reply", receive_reply)
+        self.deliverer.accept("reply", receive_reply, gone=note_gone_parent)
 
     async def write(self, member: MemberId, draft: Draft) -> PostItem:
         """Post. Raises InvalidFields, InvalidInput or Unverified, and then nothing is written."""
@@ -106,6 +113,7 @@ class Posts:
         mentioned = await self._find_mentioned(text)
 
         async def write(writer: SiteWriter) -> None:
+            await next_version(writer)  # held before the post is, as whoever deletes holds it
             row = await writer.one(
                 "SELECT visibility FROM post WHERE author_id = %s AND post_id = %s AND boost_post IS NULL FOR UPDATE",
                 (member, post.snowflake),
@@ -247,6 +255,8 @@ class Posts:
     ) -> PostId:
         member = writer.member
         key = _idempotency(draft.idempotency_key)
+        if parent is not None or mentioned:
+            await next_version(writer)  # held before the tally is, as whoever deletes holds it
         last = await writer.one("SELECT last_post FROM tally WHERE member_id = %s FOR UPDATE", (member,))
         if key is not None:
             known = await writer.value(
@@ -307,7 +317,7 @@ class Posts:
             "DELETE FROM post_mention WHERE author_id = %s AND post_id = %s RETURNING mentioned, version",
             (writer.member, snowflake),
         )
-        version = next_snowflake(writer.now, max([snowflake, *(row.version for row in rows)]))
+        version = await next_version(writer, max([snowflake, *(row.version for row in rows)]))
         for gone in {row.mentioned for row in rows} - mentioned.keys():
             await post_parcel(writer, gone, "mention", MentionHalf(snowflake, version, direct, removed=True))
         for member, handle in mentioned.items():
@@ -322,6 +332,7 @@ class Posts:
 async def remove_post(writer: SiteWriter, snowflake: Snowflake) -> None:
     """Delete a post of the writer's member with what hangs on it, and tell those who hold a half."""
     member = writer.member
+    version = await next_version(writer, snowflake)
     row = await writer.one(
         "SELECT visibility, reply_author, reply_post, boost_post FROM post WHERE author_id = %s AND post_id = %s"
         " FOR UPDATE",
@@ -329,19 +340,17 @@ async def remove_post(writer: SiteWriter, snowflake: Snowflake) -> None:
     )
     if row is None:
         raise NotFound("no such post")
-    version = next_snowflake(writer.now, snowflake)
     for mention in await writer.fetch(
-        "SELECT mentioned, version FROM post_mention WHERE author_id = %s AND post_id = %s AND mentioned <> %s",
+        "SELECT mentioned FROM post_mention WHERE author_id = %s AND post_id = %s AND mentioned <> %s",
         (member, snowflake, member),
     ):
-        newer = next_snowflake(writer.now, mention.version)
-        half = MentionHalf(snowflake, newer, row.visibility == DIRECT, removed=True)
+        half = MentionHalf(snowflake, version, row.visibility == DIRECT, removed=True)
         await post_parcel(writer, mention.mentioned, "mention", half)
     if row.reply_author is not None:
         half_reply = ReplyHalf(row.reply_post, snowflake, version, removed=True)
         await post_parcel(writer, row.reply_author, "reply", half_reply)
     if row.boost_post is not None:
-        await _forget_boost(writer, snowflake)
+        await _forget_boost(writer, snowflake, version)
     await forget_notices(writer, PostId(snowflake, member))
     for table in ("reaction_stub", "reply_stub", "post_mention", "post_tag", "post"):
         await writer.execute(f"DELETE FROM {table} WHERE author_id = %s AND post_id = %s", (member, snowflake))
@@ -352,14 +361,14 @@ async def remove_post(writer: SiteWriter, snowflake: Snowflake) -> None:
     )
 
 
-async def _forget_boost(writer: SiteWriter, snowflake: Snowflake) -> None:
+async def _forget_boost(writer: SiteWriter, snowflake: Snowflake, version: Snowflake) -> None:
     """With the boosting post goes the boost: its author may boost the other anew, whose author counts one less."""
     for row in await writer.fetch(
         "DELETE FROM reaction WHERE member_id = %s AND kind = 'boost' AND boost = %s"
-        " RETURNING target_author, target_post, version",
+        " RETURNING target_author, target_post",
         (writer.member, snowflake),
     ):
-        half = ReactionHalf(row.target_post, "boost", next_snowflake(writer.now, row.version), removed=True)
+        half = ReactionHalf(row.target_post, "boost", version, removed=True)
         await post_parcel(writer, row.target_author, "reaction", half)
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from domicile.border.delivery import Deliverer, post_parcel
+from domicile.border.delivery import Deliverer, next_version, post_parcel
 from domicile.database import array
 from domicile.errors import NotFound, NotPermitted
 from domicile.ids import MemberId, PostId, Snowflake, next_snowflake
@@ -48,12 +48,16 @@ class Reactions:
 
     def serve(self) -> None:
         """Apply what other homes deliver."""
-        self.deliverer.accept("reaction", _receive_reaction)
+        self.deliverer.accept("reaction", _receive_reaction, gone=_forget_reaction)
 
     async def react(self, member: MemberId, post: PostId, kind: Kind) -> PostItem:
         """Favourite or bookmark a post that the member may see. Doing it twice is doing it once."""
         await self.posts.show(post, reader=member)
-        await self.router.transact(member, lambda writer: _mark(writer, post, kind, None))
+
+        async def write(writer: SiteWriter) -> None:
+            await _mark(writer, post, kind, await next_version(writer), None)
+
+        await self.router.transact(member, write)
         await self.deliverer.flush(member)
         return await self.posts.show(post, reader=member)
 
@@ -61,7 +65,9 @@ class Reactions:
         """Favourite or bookmark again what one did long ago, and tell nobody as news; how many were not there."""
 
         async def write(writer: SiteWriter) -> int:
-            return sum([await _mark(writer, post, kind, None, quiet=True) for post in posts])
+            return sum(
+                [await _mark(writer, post, kind, await next_version(writer), None, quiet=True) for post in posts]
+            )
 
         fresh = await self.router.transact(member, write)
         await self.deliverer.flush(member)
@@ -76,6 +82,7 @@ class Reactions:
 
         async def write(writer: SiteWriter) -> PostId:
             # Locked before it is looked whether there is a boost: of two at once, the second finds the first.
+            version = await next_version(writer)
             last = await writer.value("SELECT last_post FROM tally WHERE member_id = %s FOR UPDATE", (member,))
             known = await writer.value(
                 "SELECT boost FROM reaction WHERE member_id = %s AND kind = 'boost' AND target_author = %s"
@@ -101,7 +108,7 @@ class Reactions:
                 "UPDATE tally SET last_post = %s, posts = posts + 1, last_post_at = %s WHERE member_id = %s",
                 (own, writer.now, member),
             )
-            await _mark(writer, post, "boost", own)
+            await _mark(writer, post, "boost", version, own)
             return PostId(own, member)
 
         boosting = await self.router.transact(member, write)
@@ -117,9 +124,10 @@ class Reactions:
         """Undo a reaction, also to a post that is gone or may not be seen any more."""
 
         async def write(writer: SiteWriter) -> None:
+            version = await next_version(writer)
             row = await writer.one(
                 "DELETE FROM reaction WHERE member_id = %s AND kind = %s AND target_author = %s AND target_post = %s"
-                " RETURNING version, boost",
+                " RETURNING boost",
                 (member, kind, post.author, post.snowflake),
             )
             if row is None:
@@ -127,8 +135,9 @@ class Reactions:
             if row.boost is not None:
                 await remove_post(writer, row.boost)
             if kind != "bookmark":
-                half = ReactionHalf(post.snowflake, kind, next_snowflake(writer.now, row.version), removed=True)
-                await post_parcel(writer, post.author, "reaction", half)
+                await post_parcel(
+                    writer, post.author, "reaction", ReactionHalf(post.snowflake, kind, version, removed=True)
+                )
 
         await self.router.transact(member, write)
         await self.deliverer.flush(member)
@@ -167,9 +176,9 @@ class Reactions:
         return await self.router.read(member, read)
 
 
-async def _mark(writer: SiteWriter, post: PostId, kind: Kind, boost: int | None, *, quiet: bool = False) -> int:
-    last = await writer.value("SELECT max(sequence) FROM outbox WHERE member_id = %s", (writer.member,))
-    version = next_snowflake(writer.now, int(str(last or 0)))
+async def _mark(
+    writer: SiteWriter, post: PostId, kind: Kind, version: int, boost: int | None, *, quiet: bool = False
+) -> int:
     fresh = await writer.execute(
         "INSERT INTO reaction VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (writer.member, kind, post.author, post.snowflake, version, boost),
@@ -177,6 +186,19 @@ async def _mark(writer: SiteWriter, post: PostId, kind: Kind, boost: int | None,
     if fresh and kind != "bookmark":
         await post_parcel(writer, post.author, "reaction", ReactionHalf(post.snowflake, kind, version, quiet=quiet))
     return fresh
+
+
+async def _forget_reaction(writer: SiteWriter, author: MemberId, body: bytes) -> None:
+    """At the home of who reacted: the post is gone, and with it the reaction, and the boost that showed it."""
+    half = decode(body, ReactionHalf)
+    await next_version(writer)
+    row = await writer.one(
+        "DELETE FROM reaction WHERE member_id = %s AND kind = %s AND target_author = %s AND target_post = %s"
+        " RETURNING boost",
+        (writer.member, half.kind, author, half.post),
+    )
+    if row is not None and row.boost is not None:
+        await remove_post(writer, row.boost)
 
 
 _COLUMN = {"favourite": "favourites", "boost": "boosts"}

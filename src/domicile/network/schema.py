@@ -107,6 +107,9 @@ credential = Table(
 
 add_legal_tables(metadata)
 
+_NOT_SHOWN = ("author_id", "post_id", "reply_gone", "replies", "boosts", "favourites")
+"""Of a post: what never changes, and what is no part of the post as others see a copy of it."""
+
 post = Table(
     "post",
     metadata,
@@ -121,9 +124,12 @@ post = Table(
     other_member(
         "reply_author",
         null=True,
-        pair=PairSide(pair="reply", side="truth", rest=("reply_post", "post_id"), same=("post_id",)),
+        pair=PairSide(
+            pair="reply", side="truth", rest=("reply_post", "post_id"), version="", unless=("reply_gone", "true")
+        ),
     ),
     number("reply_post", null=True),
+    _flag("reply_gone"),
     other_member("boost_author", null=True),
     number("boost_post", null=True),
     Column("client", String(60)),
@@ -134,8 +140,8 @@ post = Table(
     _count("favourites"),
     Index("post_public", "post_id", postgresql_where=text("visibility = 0 AND boost_post IS NULL")),
     Index("post_idempotency", "author_id", "idempotency", postgresql_where=text("idempotency IS NOT NULL")),
-    info=recalls(POSTS, "post_id", but=("author_id", "post_id", "replies", "boosts", "favourites"), new=False),
-    comment="a post, with its author. The words of direct ones are in vault.direct_text",
+    info=recalls(POSTS, "post_id", but=_NOT_SHOWN, new=False),
+    comment="a post, with its author. Direct ones' words are in vault.direct_text; `reply_gone`: what it answers is",
 )
 
 _POST = ("author_id", "post_id")
@@ -160,7 +166,7 @@ post_mention = Table(
     metadata,
     owner("author_id"),
     number("post_id", key=True),
-    other_member("mentioned", key=True, pair=PairSide(pair="mention", side="truth", rest=("post_id",))),
+    other_member("mentioned", key=True, pair=PairSide(pair="mention", side="truth", rest=("post_id",), selves=False)),
     number("version"),
     Column("handle", String(30), nullable=False, info=personal("user.account.username", about="other")),
     _of_post(),
@@ -202,7 +208,7 @@ follow = Table(
     "follow",
     metadata,
     owner(),
-    other_member("target", key=True, pair=PairSide(pair="follow", side="truth", same=("version", "state"))),
+    other_member("target", key=True, pair=PairSide(pair="follow", side="truth", same=("state",))),
     Column("state", String(10), nullable=False),
     number("version"),
     _flag("boosts", True),
@@ -218,10 +224,11 @@ follower = Table(
     other_member(
         "follower",
         key=True,
-        pair=PairSide(pair="follow", side="half", same=("version", "state"), unless=("state", "removed")),
+        pair=PairSide(pair="follow", side="half", same=("state",), unless=("state", "removed"), since="removed_at"),
     ),
     Column("state", String(10), nullable=False),
     number("version"),
+    moment("removed_at", null=True),
     Index("follower_newest", "member_id", "version"),
     comment="the followed member's half; state: requested, accepted, removed (a tombstone)",
 )
@@ -284,7 +291,7 @@ mention_stub = Table(
     other_member(
         "author",
         key=True,
-        pair=PairSide(pair="mention", side="half", rest=("post_id",), unless=("removed", "true")),
+        pair=PairSide(pair="mention", side="half", rest=("post_id",), unless=("removed", "true"), selves=False),
     ),
     number("post_id", key=True),
     _flag("direct"),

@@ -26,21 +26,27 @@ class PairSide(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One side of a row about two people: the truth, or the half that the other member's home holds.
 
     The mark stands on the column that names the other member. Both sides name the same number of columns in the same
-    order: `rest` identifies the pair beside the two members, `same` must be equal, its version first where both sides
-    have one. Rows in which `unless[0]` has the value `unless[1]` are no live halves: a tombstone, or nobody else's
-    business. The parcels that carry the pair are named after it, alone or with a hyphen and more.
+    order: `rest` identifies the pair beside the two members, `same` must be equal, and so must the versions where both
+    sides have one (a half always has). Rows in which `unless[0]` has the value `unless[1]` are not live: a half is a
+    tombstone then, since the time in the column `since`, or else since its version was drawn; a truth is nobody else's
+    business. Unless `selves`, what a member does to themselves has no half. The parcels that carry the pair are named
+    after it, alone or with a hyphen and more.
     """
 
     pair: str
     side: Literal["truth", "half"]
     rest: tuple[str, ...] = ()
-    same: tuple[str, ...] = ("version",)
+    same: tuple[str, ...] = ()
+    version: str = "version"
     unless: tuple[str, str] | None = None
+    since: str = ""
+    selves: bool = True
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column of the table that the comparison reads, beside the two members'."""
-        return (*self.rest, *self.same, *((self.unless[0],) if self.unless else ()))
+        more = (self.version, self.unless[0] if self.unless else "", self.since)
+        return (*self.rest, *self.same, *filter(None, more))
 
 
 def stored(**more: Any) -> Info:
@@ -132,6 +138,12 @@ def find_pair_problems(tables: Mapping[str, Table]) -> Iterator[tuple[str, str, 
             yield name, column_name, f"the pair {pair} has a {kind} and nothing that it is compared with"
         elif (len(other[2].rest), len(other[2].same)) != (len(side.rest), len(side.same)):
             yield name, column_name, f"the two sides of the pair {pair} do not name as many columns"
+        elif kind == "half" and not side.version:
+            yield (
+                name,
+                column_name,
+                f"the half of the pair {pair} has no version to order deliveries by",
+            )
 
 
 def _missing(table: Table, side: PairSide) -> Iterator[str]:

@@ -73,6 +73,12 @@ def add_engine_tables(metadata: MetaData, copied: Sequence[str] = ()) -> MetaDat
 
 
 def _owned(metadata: MetaData) -> None:
+    _identity(metadata)
+    _pairs(metadata)
+    _copies(metadata)
+
+
+def _identity(metadata: MetaData) -> None:
     Table(
         "data_key",
         metadata,
@@ -115,6 +121,9 @@ def _owned(metadata: MetaData) -> None:
         info=recalls(),
         comment="consents in the form the law pack asks for; withdrawn ones stay as proof",
     )
+
+
+def _pairs(metadata: MetaData) -> None:
     Table(
         "outbox",
         metadata,
@@ -128,7 +137,13 @@ def _owned(metadata: MetaData) -> None:
         Index("outbox_due", "not_before"),
         comment="halves of pairs on their way to the other member's home",
     )
-    _copies(metadata)
+    Table(
+        "pair_version",
+        metadata,
+        owner(),
+        number("last"),
+        comment="the last version drawn for a pair of this member's: it moves along and only grows, whatever the clock",
+    )
 
 
 def _copies(metadata: MetaData) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from domicile.ids import SiteName, milliseconds, moment_of
+from domicile.ids import SEQUENCE_BITS, SiteName, milliseconds, moment_of
 from domicile.law.facts import PUBLICATION, Basis
 from domicile.network.formatting import find_tags, to_html
 from domicile.network.forms import WORDING
@@ -27,6 +27,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("member_id", "handle", "display_name", "note", "fields", "avatar", "language", "show_country"),
         "created_at",
     ),
+    "pair_version": ("member_id", "last"),
     "tally": ("member_id", "posts", "followers", "following", "last_post", "last_post_at"),
     "vault.credential": ("member_id", "email", "phone", "birth_date", "password_hash"),
     "verification": ("member_id", "method", "verified_at", "rules", "made_up"),
@@ -96,6 +97,7 @@ class Harvest:
                 person.created_at,
             )
             last = newest[place] or None
+            self._add(place, "pair_version", self.chatter.now_ms << SEQUENCE_BITS)
             self._add(
                 *(place, "tally", posts[place], len(self.graph.followers[place]), len(self.graph.following[place])),
                 *(last, moment_of(last) if last else None),

@@ -55,6 +55,12 @@ CREATE TABLE outbox (
 	FOREIGN KEY(member_id) REFERENCES resident (member_id)
 );
 CREATE INDEX outbox_due ON outbox (not_before);
+CREATE TABLE pair_version (
+	member_id BIGINT NOT NULL, 
+	last BIGINT NOT NULL, 
+	PRIMARY KEY (member_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
 CREATE TABLE copy_register (
 	member_id BIGINT NOT NULL, 
 	holder VARCHAR(8) NOT NULL, 
@@ -180,6 +186,7 @@ CREATE TABLE post (
 	language VARCHAR(8), 
 	reply_author BIGINT, 
 	reply_post BIGINT, 
+	reply_gone BOOLEAN DEFAULT false NOT NULL, 
 	boost_author BIGINT, 
 	boost_post BIGINT, 
 	client VARCHAR(60), 
@@ -232,6 +239,7 @@ CREATE TABLE follower (
 	follower BIGINT NOT NULL, 
 	state VARCHAR(10) NOT NULL, 
 	version BIGINT NOT NULL, 
+	removed_at TIMESTAMP WITH TIME ZONE, 
 	PRIMARY KEY (member_id, follower), 
 	FOREIGN KEY(member_id) REFERENCES resident (member_id)
 );
@@ -546,6 +554,8 @@ COMMENT ON TABLE consent IS 'domicile:owned consents in the form the law pack as
 COMMENT ON COLUMN consent.member_id IS 'domicile:home';
 COMMENT ON TABLE outbox IS 'domicile:owned halves of pairs on their way to the other member''s home';
 COMMENT ON COLUMN outbox.member_id IS 'domicile:home';
+COMMENT ON TABLE pair_version IS 'domicile:owned the last version drawn for a pair of this member''s: it moves along and only grows, whatever the clock';
+COMMENT ON COLUMN pair_version.member_id IS 'domicile:home';
 COMMENT ON TABLE copy_register IS 'domicile:owned the copies of this member''s data that other sites hold, each with its licence, and its recall if any';
 COMMENT ON COLUMN copy_register.member_id IS 'domicile:home';
 COMMENT ON TABLE account IS 'domicile:owned the profile. Whether it is public follows from the member''s publication consent';
@@ -564,9 +574,9 @@ COMMENT ON TABLE verification IS 'domicile:owned what this member has proved, by
 COMMENT ON COLUMN verification.member_id IS 'domicile:home';
 COMMENT ON TABLE challenge IS 'domicile:owned a question a verifier has asked; `answer` is a keyed hash. Kept for a day, to count';
 COMMENT ON COLUMN challenge.member_id IS 'domicile:home';
-COMMENT ON TABLE post IS 'domicile:owned a post, with its author. The words of direct ones are in vault.direct_text';
+COMMENT ON TABLE post IS 'domicile:owned a post, with its author. Direct ones'' words are in vault.direct_text; `reply_gone`: what it answers is';
 COMMENT ON COLUMN post.author_id IS 'domicile:home';
-COMMENT ON COLUMN post.reply_author IS 'domicile:pair {"pair":"reply","side":"truth","rest":["reply_post","post_id"],"same":["post_id"]}';
+COMMENT ON COLUMN post.reply_author IS 'domicile:pair {"pair":"reply","side":"truth","rest":["reply_post","post_id"],"version":"","unless":["reply_gone","true"]}';
 COMMENT ON TABLE vault.direct_text IS 'domicile:owned content, source and spoiler of a direct post, as sealed JSON';
 COMMENT ON COLUMN vault.direct_text.author_id IS 'domicile:home';
 COMMENT ON TABLE media IS 'domicile:owned pictures on posts; the files lie in the site''s store under the member''s id, named by digest';
@@ -575,16 +585,16 @@ COMMENT ON COLUMN media.digest IS 'domicile:stored';
 COMMENT ON COLUMN media.preview IS 'domicile:stored';
 COMMENT ON TABLE follow IS 'domicile:owned truth of a follow, with the follower; state: requested, accepted';
 COMMENT ON COLUMN follow.member_id IS 'domicile:home';
-COMMENT ON COLUMN follow.target IS 'domicile:pair {"pair":"follow","side":"truth","same":["version","state"]}';
+COMMENT ON COLUMN follow.target IS 'domicile:pair {"pair":"follow","side":"truth","same":["state"]}';
 COMMENT ON TABLE follower IS 'domicile:owned the followed member''s half; state: requested, accepted, removed (a tombstone)';
 COMMENT ON COLUMN follower.member_id IS 'domicile:home';
-COMMENT ON COLUMN follower.follower IS 'domicile:pair {"pair":"follow","side":"half","same":["version","state"],"unless":["state","removed"]}';
+COMMENT ON COLUMN follower.follower IS 'domicile:pair {"pair":"follow","side":"half","same":["state"],"unless":["state","removed"],"since":"removed_at"}';
 COMMENT ON TABLE reaction IS 'domicile:owned favourite, boost or bookmark, with who reacts; `boost` is the boosting post''s id';
 COMMENT ON COLUMN reaction.member_id IS 'domicile:home';
 COMMENT ON COLUMN reaction.target_author IS 'domicile:pair {"pair":"reaction","side":"truth","rest":["target_post","kind"],"unless":["kind","bookmark"]}';
 COMMENT ON TABLE mention_stub IS 'domicile:owned posts that name this member, and direct ones sent to them';
 COMMENT ON COLUMN mention_stub.member_id IS 'domicile:home';
-COMMENT ON COLUMN mention_stub.author IS 'domicile:pair {"pair":"mention","side":"half","rest":["post_id"],"unless":["removed","true"]}';
+COMMENT ON COLUMN mention_stub.author IS 'domicile:pair {"pair":"mention","side":"half","rest":["post_id"],"unless":["removed","true"],"selves":false}';
 COMMENT ON TABLE notification IS 'domicile:owned';
 COMMENT ON COLUMN notification.member_id IS 'domicile:home';
 COMMENT ON TABLE token IS 'domicile:owned access tokens: only their hash is stored, at home';
@@ -599,7 +609,7 @@ COMMENT ON TABLE vault.challenge_contact IS 'domicile:owned the number a code we
 COMMENT ON COLUMN vault.challenge_contact.member_id IS 'domicile:home';
 COMMENT ON TABLE post_mention IS 'domicile:owned whom the author names, in the author''s own words';
 COMMENT ON COLUMN post_mention.author_id IS 'domicile:home';
-COMMENT ON COLUMN post_mention.mentioned IS 'domicile:pair {"pair":"mention","side":"truth","rest":["post_id"]}';
+COMMENT ON COLUMN post_mention.mentioned IS 'domicile:pair {"pair":"mention","side":"truth","rest":["post_id"],"selves":false}';
 COMMENT ON TABLE post_tag IS 'domicile:owned';
 COMMENT ON COLUMN post_tag.author_id IS 'domicile:home';
 COMMENT ON TABLE reaction_stub IS 'domicile:owned';
@@ -799,6 +809,40 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON outbox FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_outbox();
+
+CREATE FUNCTION domicile.fence_pair_version() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+DECLARE tracked boolean;
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'pair_version', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'pair_version', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'pair_version', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON pair_version FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_pair_version();
 
 CREATE FUNCTION domicile.fence_copy_register() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1801,7 +1845,7 @@ CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challeng
 CREATE FUNCTION vault.read_some_challenge_contact(owners bigint[], keys bigint[]) RETURNS SETOF vault.challenge_contact
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.challenge_contact t ON t.member_id = a.o AND t.challenge_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, copy_register, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, notice, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, kept_copy, feed_position, safeguard, incident_entry, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting, vault.hold, vault.residue, vault.keeping_entry, vault.residue_part; END $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, pair_version, copy_register, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, notice, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, kept_copy, feed_position, safeguard, incident_entry, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting, vault.hold, vault.residue, vault.keeping_entry, vault.residue_part; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -1814,6 +1858,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON name_claim TO domicile_app, domicile_imp
 GRANT SELECT, INSERT, UPDATE, DELETE ON claim TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON consent TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON pair_version TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON copy_register TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON account TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tally TO domicile_app, domicile_import;
@@ -1862,6 +1907,7 @@ GRANT SELECT (member_id) ON name_claim TO domicile_audit;
 GRANT SELECT (member_id, jurisdiction, basis, assumed) ON claim TO domicile_audit;
 GRANT SELECT (member_id, kind, withdrawn_at) ON consent TO domicile_audit;
 GRANT SELECT (member_id, sequence, recipient, kind) ON outbox TO domicile_audit;
+GRANT SELECT (member_id) ON pair_version TO domicile_audit;
 GRANT SELECT (member_id, holder, view, number, version, sections, rules, shows_home, until, state, reason, asked_at, attempts) ON copy_register TO domicile_audit;
 GRANT SELECT (member_id, avatar, header) ON account TO domicile_audit;
 GRANT SELECT (member_id) ON tally TO domicile_audit;
@@ -1870,11 +1916,11 @@ GRANT SELECT (member_id, target, lawful, state) ON proposal TO domicile_audit;
 GRANT SELECT (member_id) ON age_answer TO domicile_audit;
 GRANT SELECT (member_id) ON verification TO domicile_audit;
 GRANT SELECT (member_id) ON challenge TO domicile_audit;
-GRANT SELECT (author_id, post_id, reply_author, reply_post, boost_author) ON post TO domicile_audit;
+GRANT SELECT (author_id, post_id, reply_author, reply_post, reply_gone, boost_author) ON post TO domicile_audit;
 GRANT SELECT (author_id) ON vault.direct_text TO domicile_audit;
 GRANT SELECT (member_id, digest, preview) ON media TO domicile_audit;
 GRANT SELECT (member_id, target, state, version) ON follow TO domicile_audit;
-GRANT SELECT (member_id, follower, state, version) ON follower TO domicile_audit;
+GRANT SELECT (member_id, follower, state, version, removed_at) ON follower TO domicile_audit;
 GRANT SELECT (member_id, kind, target_author, target_post, version) ON reaction TO domicile_audit;
 GRANT SELECT (member_id, author, post_id, version, removed) ON mention_stub TO domicile_audit;
 GRANT SELECT (member_id, actor, post_author) ON notification TO domicile_audit;
