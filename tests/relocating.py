@@ -274,3 +274,14 @@ async def check_nothing_left(domicile: Domicile) -> None:
     with contextlib.suppress(NotFound):
         moving = await domicile.hub.run("SELECT count(*) FROM relocation_member WHERE moving")
         assert moving[0][0] == 0
+
+
+async def ways(life: Life) -> tuple[SiteName, SiteName]:
+    """From where those who move live to the other site; whoever stayed behind in an earlier crash joins them first."""
+    homes: dict[MemberId, SiteName] = {member: await home_of(life.domicile, member) for member in life.moving}
+    source = homes[life.moving[0]]
+    target = RUSSIA if source == GERMANY else GERMANY
+    for member, home in homes.items():
+        if home != source:
+            assert (await life.domicile.coordinator.relocate([member], home, source, "to the others")).members
+    return source, target

@@ -51,6 +51,8 @@ class HubConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     country: str = "DE"
     dsn: str | None = None
     admin_dsn: str | None = None
+    key_file: Path | None = None
+    backups: Path | None = None
     lookups_per_minute: int = 6000
 
     def __repr__(self) -> str:

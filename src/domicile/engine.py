@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import MetaData
@@ -19,7 +20,7 @@ from domicile.border.meter import Meter
 from domicile.border.operator import OperatorNow, state_operator
 from domicile.config import Config
 from domicile.database import Database
-from domicile.errors import DomicileError, Misconfigured
+from domicile.errors import DomicileError, InvalidInput, Misconfigured
 from domicile.ids import MemberId, SiteName
 from domicile.law.compiled import Law
 from domicile.law.library import load_packs, load_policy
@@ -30,19 +31,23 @@ from domicile.placement.inventory import take_inventory
 from domicile.placement.ownership import Ownership, load_ownership
 from domicile.placement.pgbinaries import account, find
 from domicile.placement.routing import Clock, Router
-from domicile.placement.sealing import load_secret
+from domicile.placement.sealing import load_secret, load_site_key
 from domicile.placement.servers import open_servers
 from domicile.placement.sites import DATABASE, Credentials, Site, check_server, make_site, superuser_conninfo
 from domicile.plan.planning import Network
 from domicile.plan.prices import Prices, load_prices
 from domicile.relocation.agent import SiteAgent
-from domicile.relocation.backup import Backups, backups_folder
+from domicile.relocation.asking import Asked, Asking
+from domicile.relocation.backup import Backups
 from domicile.relocation.coordinator import Coordinator
 from domicile.relocation.covers import Covering
+from domicile.relocation.dump import Dumps
 from domicile.relocation.erasure import Erasure
 from domicile.relocation.holds import Holds
 from domicile.relocation.journal import Journal
+from domicile.relocation.kept import backups_folder, keep_hub, keep_site
 from domicile.relocation.kept_backups import KeptBackup, Lingering, find_lingering, list_backups
+from domicile.relocation.recovery import Recovery
 from domicile.relocation.residue import Keeper
 from domicile.relocation.scrub import Scrub
 from domicile.relocation.tidying import Tidying
@@ -76,6 +81,7 @@ class Engine:
     operator: OperatorNow
     collecting: Collecting
     clock: Clock
+    upgrade: Upgrade = field(repr=False)
     embedded: Embedded | None
     credentials: dict[str, Credentials] = field(repr=False)
 
@@ -94,15 +100,47 @@ class Engine:
             prices=prices or load_prices(),
         )
 
-    def backups(self, name: SiteName) -> Backups:
-        """The backups of a site that this process opened."""
-        found = self.embedded.binaries if self.embedded else find(self.config.embedded.bindir, account(None, Path()))
-        owner = self.credentials[name].owner
-        return Backups(self.sites[name], owner, found, self.ownership, self.directory, self.keeper)
+    @property
+    def recovery(self) -> Recovery:
+        """What a hub that was lost, or restored as it was, needs before it serves."""
+        return Recovery(self.sites, self.directory, self.journal)
 
-    def kept_backups(self, name: SiteName) -> list[KeptBackup]:
-        """The backups of a site that there are, the oldest first."""
-        return list_backups(backups_folder(self.sites[name]), self.config.backups.days)
+    def backups(self, name: str) -> Backups:
+        """The backups of a site, or of the `hub`, that this process opened. Raises InvalidInput for another name."""
+        programs = self.embedded.binaries if self.embedded else find(self.config.embedded.bindir, account(None, Path()))
+        owner = self.credentials[name].owner if name in self.credentials else ""
+        upgrade = partial(self.upgrade, name, "hub" if name == "hub" else "site", owner)
+        if name == "hub":
+            key = load_site_key(self.config.hub.key_file or self.config.data / "secrets" / "hub.key")
+            kept, ask, carry = keep_hub(self.hub, key, self._hub_backups), self._ask_the_sites, _carry_nothing
+        elif name in self.sites:
+            asking = Asking(self.sites[SiteName(name)], self.ownership, self.directory, self.keeper, self.clock)
+            kept, ask, carry = keep_site(asking.site), asking.ask, asking.carry_erasures
+        else:
+            raise InvalidInput(f"there is no site {name}; there are {', '.join(self.sites)}, and the hub")
+        return Backups(kept, Dumps(owner, programs), upgrade, ask, carry)
+
+    async def finish_restores(self) -> list[str]:
+        """What was restored and has not asked yet asks now, the hub first; their names."""
+        return [name for name in ("hub", *self.sites) if await self.backups(name).finish()]
+
+    async def refuse_unfinished_restores(self) -> None:
+        """For whoever attaches, and leaves repairs to the process that serves. Raises Misconfigured."""
+        for name in ("hub", *self.sites):
+            if await self.backups(name).is_unfinished():
+                raise Misconfigured(f"{name} was restored and has not asked yet who has moved on since; start `up`")
+
+    async def _ask_the_sites(self) -> Asked:
+        recovered = await self.recovery.recover(older=True)
+        return Asked(erased=recovered.rebuilt.erased)
+
+    @property
+    def _hub_backups(self) -> Path:
+        return self.config.hub.backups or self.config.data / "hub-backups"
+
+    def kept_backups(self, name: str) -> list[KeptBackup]:
+        """The backups of a site, or of the hub, that there are, the oldest first."""
+        return list_backups(self.backups(name).folder, self.config.backups.days)
 
     async def lingering(self, member: MemberId) -> Lingering:
         """Where a member may still lie: homes that they have left, and backups."""
@@ -128,7 +166,8 @@ class Engine:
         """Everything that can be searched for values that must not be there. `given`: folders by site, or by `hub`."""
         data = self.config.data
         grounds = [self._ground(name, given.get(name, ())) for name in (*self.sites, "hub")]
-        known = {"pg", "media", "messages", "secrets", *(backups_folder(site).name for site in self.sites.values())}
+        backups = (self._hub_backups, *map(backups_folder, self.sites.values()))
+        known = {"pg", "media", "messages", "secrets", *(folder.name for folder in backups)}
         rest = [("data folder", path) for path in sorted(data.iterdir()) if path.name not in known]
         return [*grounds, Ground("data folder", None, rest)]
 
@@ -136,6 +175,8 @@ class Engine:
         folders = [("cluster" if (path / "PG_VERSION").is_file() else "given", path) for path in given]
         if self.embedded is not None:
             folders += [("cluster", self.embedded.folder(name)), ("log", self.embedded.log(name))]
+        if name == "hub":
+            folders.append(("backups", self._hub_backups))
         if name in self.sites:
             site = SiteName(name)
             folders += [("media", self.sites[site].media), ("backups", backups_folder(self.sites[site]))]
@@ -167,7 +208,7 @@ async def open_engine(
     ownership = load_ownership(metadata)
     async with contextlib.AsyncExitStack() as stack:
         embedded, credentials = await open_servers(config, stack, exclusive=exclusive, progress=progress)
-        engine = _assemble(config, ownership, credentials, embedded, law, policy, proofs, clock)
+        engine = _assemble(config, ownership, credentials, embedded, law, policy, proofs, clock, upgrade)
         await _open_pools(engine, stack)
         refused, asked = await _ask_before(engine)
         if refused and collects:
@@ -194,6 +235,7 @@ def _assemble(
     policy: Policy | None,
     proofs: Collection[str],
     clock: Clock,
+    upgrade: Upgrade,
 ) -> Engine:
     law = law or load_packs(config.packs)
     policy = policy or load_policy(None if config.policy == "default" else Path(config.policy))
@@ -226,9 +268,15 @@ def _assemble(
         operator=operator,
         collecting=Collecting(sites, take_inventory(ownership), law, policy, operator, clock, proofs),
         clock=clock,
+        upgrade=upgrade,
         embedded=embedded,
         credentials=credentials,
     )
+
+
+async def _carry_nothing() -> str:
+    """The hub is told by the sites what it has missed."""
+    return ""
 
 
 async def _open_pools(engine: Engine, stack: AsyncExitStack) -> None:

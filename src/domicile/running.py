@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
@@ -14,7 +15,7 @@ from domicile.border.crossing import Door
 from domicile.border.delivery import Deliverer
 from domicile.border.reconciling import Reconciler
 from domicile.engine import Engine
-from domicile.errors import Unavailable
+from domicile.errors import Misconfigured, Unavailable
 from domicile.network.access import Access
 from domicile.network.archives import Archives
 from domicile.network.confirmation import Confirmation
@@ -32,7 +33,11 @@ from domicile.network.timelines import Timelines
 from domicile.network.trimming import Trimming
 from domicile.network.verification import Verifications
 from domicile.placement.quarantine import quarantine_stale
+from domicile.placement.rebuild import is_older_than_sites
 from domicile.placement.sweeping import Sweeping
+from domicile.relocation.backup import Restored
+from domicile.relocation.coordinator import Resumed
+from domicile.relocation.recovery import Recovered
 
 log = structlog.get_logger("domicile")
 
@@ -115,8 +120,34 @@ class Domicile(Engine):
             tasks.create_task(_keep_doing(self.tidy, TIDY_EVERY_S))
             tasks.create_task(_keep_doing(self.reconciler.step, self.reconciler.step_s))
 
+    async def recover_hub(self) -> tuple[Recovered, list[Resumed]]:
+        """Remake the hub from the sites; then complete or undo what relocations were under way. What became of them."""
+        recovered = await self.recovery.recover()
+        await self.access.return_apps()
+        for name in self.sites:
+            await self.router.apply_feed(name)
+        return recovered, await self.coordinator.resume()
+
+    async def restore(self, name: str, folder: Path) -> Restored:
+        """Put a backup of a site, or of the `hub`, in the place of what there is."""
+        restored = await self.backups(name).restore(folder)
+        if name == "hub":
+            await self.access.return_apps()
+        return restored
+
+    async def settle(self, *, owned: bool, serving: bool) -> None:
+        """Before anything is asked of the network. Whoever attaches to a running one leaves repairs to it."""
+        if not owned:
+            await self.refuse_unfinished_restores()
+            return
+        if "hub" in await self.finish_restores():
+            await self.access.return_apps()
+        if serving:
+            await self.repair()
+
     async def repair(self) -> None:
         """Before a site serves: set stale members aside, finish or undo sign-ups that a crash cut short."""
+        await self._refuse_lost()
         for name, site in self.sites.items():
             try:
                 await quarantine_stale(site, self.directory)
@@ -124,6 +155,20 @@ class Domicile(Engine):
                 await self.erasure.resume(name)
             except Unavailable as error:
                 log.warning("not checked against the hub before serving", site=name, detail=error.detail)
+
+    async def _refuse_lost(self) -> None:
+        """An empty or old hub, or an emptied site, would answer that members do not exist. Raises Misconfigured."""
+        with contextlib.suppress(Unavailable):
+            if await is_older_than_sites(self.sites, self.directory):
+                raise Misconfigured("the hub is older than the sites (lost, or restored as it was): run `hub rebuild`")
+            for name, site in self.sites.items():
+                at_home = await self.hub.run("SELECT EXISTS (SELECT FROM home WHERE site = %s) AS any", (name,))
+                held = await site.app.run("SELECT EXISTS (SELECT FROM resident) AS any")
+                if at_home[0].any and not held[0].any:
+                    raise Misconfigured(
+                        f"{name} holds nobody, and the hub knows members at home there: is this its database?"
+                        f" If it was lost, `restore {name} FOLDER`"
+                    )
 
 
 async def _keep_doing(work: Callable[[], Awaitable[object]], every_s: float) -> None:

@@ -58,7 +58,11 @@ log = structlog.get_logger("domicile")
 async def open_domicile(
     config: Config, *, exclusive: bool = False, progress: Callable[[str], None] | None = None, **overrides: Any
 ) -> AsyncIterator[Domicile]:
-    """A running Domicile. `overrides` replace parts in tests: `clock`, `law`, `policy`; see `open_engine`."""
+    """A running Domicile. `overrides` replace parts in tests: `clock`, `law`, `policy`; see `open_engine`.
+
+    `restoring=True` is for a restore, which may come before an earlier one has been finished.
+    """
+    restoring = overrides.pop("restoring", False)
     clock: Clock = overrides.pop("clock", utc_now)
     verifiers = open_verifiers(config.verifiers, config.title, config.data / "messages", config.text_messages)
     proofs = [method for verifier in verifiers.values() for method in verifier.methods]
@@ -70,8 +74,8 @@ async def open_domicile(
         )
         domicile = _assemble(engine, verifiers)
         owned = exclusive or (engine.embedded is not None and engine.embedded.owned)
-        if owned and overrides.get("collects", True):
-            await domicile.repair()  # whoever attaches to a running network leaves that to it
+        if not restoring:
+            await domicile.settle(serving=owned and overrides.get("collects", True), owned=owned)
         stack.push_async_callback(domicile.meter.write)
         yield domicile
 

@@ -13,7 +13,6 @@ from domicile.network.forms import SignUp
 from domicile.network.posts import Draft
 from domicile.network.timelines import make_bounds
 from domicile.placement.embedded import discard
-from domicile.placement.rebuild import rebuild_directory
 from domicile.placement.sites import embedded_credentials
 from domicile.running import Domicile
 from domicile.wiring import open_domicile
@@ -42,12 +41,24 @@ async def test_a_lost_hub_is_remade_from_the_sites(tmp_path: Path) -> None:
             author = await domicile.members.sign_up(form("creek", "US"))
             await domicile.follows.follow(reader, author)
             await domicile.posts.write(author, Draft(text="The hub is only a map."))
+            left = await domicile.members.sign_up(form("mire", "DE"))
+            await domicile.erasure.erase(left)
+            app = await domicile.access.register_app("An app", ["urn:ietf:wg:oauth:2.0:oob"], "read", None)
+            await domicile.access.find_app(app.client_id)  # now a site knows it too
             before = await everybody(domicile)
         shutil.rmtree(config.data / "pg" / "hub")
-        async with open_domicile(config) as domicile:
+        with pytest.raises(Misconfigured, match="hub rebuild"):
+            async with open_domicile(config):
+                pass
+        async with open_domicile(config, collects=False) as domicile:
             assert not await everybody(domicile)
-            rebuilt = await rebuild_directory(domicile.sites, domicile.directory)
-            assert (rebuilt.homes, rebuilt.claims) == (2, 4)
+            rebuilt = (await domicile.recover_hub())[0].rebuilt
+            assert (rebuilt.homes, rebuilt.claims, rebuilt.erased) == (2, 4, 1)
+            assert await domicile.directory.erased([left]) == {left}
+            assert not (await domicile.erasure.receipt(left)).open
+            registered = await domicile.directory.find_app(app.client_id)
+            assert registered is not None and b"An app" in registered
+        async with open_domicile(config) as domicile:
             assert await everybody(domicile) == before
             assert await domicile.members.check_log_in("holm@example.org", "a long password") == reader
             with pytest.raises(InvalidFields, match="already been taken"):

@@ -1,4 +1,4 @@
-"""`domicile backup` and `domicile restore`: one site, sealed under its own key."""
+"""`domicile backup` and `domicile restore`: one site, or the hub, sealed under its own key."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -21,14 +21,12 @@ from domicile.cli.output import (
     settings,
 )
 from domicile.config import Config
-from domicile.errors import InvalidInput
-from domicile.ids import SiteName
 from domicile.relocation.backup import Manifest, Restored
 from domicile.relocation.kept_backups import KeptBackup, prune_backups
 from domicile.running import Domicile
 from domicile.wiring import open_domicile
 
-SiteArgument = Annotated[str, typer.Argument(metavar="SITE", help="The site, like ru-1.")]
+SiteArgument = Annotated[str, typer.Argument(metavar="SITE", help="The site, like ru-1, or hub.")]
 
 
 def backup_command(
@@ -42,7 +40,7 @@ def backup_command(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Back a site up: PostgreSQL's own dump and the files, sealed under the site's key. Works while `up` runs.
+    """Back a site or the hub up: PostgreSQL's own dump and the files, sealed under its key. Works while `up` runs.
 
     Then backups that were kept for `backups.days` are deleted.
     """
@@ -50,10 +48,10 @@ def backup_command(
         chosen = settings(data, config)
 
         async def find(domicile: Domicile) -> list[KeptBackup]:
-            return domicile.kept_backups(_known(domicile, site))
+            return domicile.kept_backups(site)
 
         async def work(domicile: Domicile) -> tuple[Path, Manifest, list[KeptBackup]]:
-            backups = domicile.backups(_known(domicile, site))
+            backups = domicile.backups(site)
             folder, manifest = await backups.back_up(domicile.clock(), to, reason)
             return folder, manifest, prune_backups(backups.folder, chosen.backups.days, domicile.clock())
 
@@ -76,7 +74,7 @@ def backup_command(
                 out.print(f"The backup of {backup.taken_at:%Y-%m-%d %H:%M} UTC was deleted: its time is over.")
             size = sum(manifest.sizes.values()) / 1e6
             out.print(f"{folder}: {manifest.members:,} members, {size:,.1f} MB, sealed", highlight=False)
-            out.print("Keep the site's key apart from it: without that key nobody can open it.", style="dim")
+            out.print("Keep its key apart from it: without that key nobody can open it.", style="dim")
 
 
 def _list(backups: list[KeptBackup], json: bool) -> None:
@@ -103,26 +101,41 @@ def restore_command(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Take a backup back, and ask the hub who has moved on since. `up` must not run."""
+    """Take a backup back. What is restored then asks what has changed since. `up` must not run."""
     with failures(json):
         if not yes and not json:
             typer.confirm(f"Replace everything that {site} holds with {folder}?", abort=True)
         found = run(_restore(settings(data, config), site, folder))
+        asked = found.asked
         if json:
-            print_json({"ok": True, "members": found.members, "erased": found.erased, "lost": found.lost})
+            print_json(
+                {
+                    "ok": True,
+                    "members": found.members,
+                    "erased": asked.erased,
+                    "lost": asked.lost,
+                    "unknown": asked.unknown,
+                }
+            )
         else:
-            out.print(f"{site} is as it was on {found.taken_at:%Y-%m-%d %H:%M} UTC: {found.members:,} members.")
-            out.print(f"{found.erased} who live elsewhere now, or were erased since, were erased here again.")
-            if found.lost:
-                out.print(f"[yellow]{found.lost} members joined or arrived since then: their rows are lost.[/]")
+            _show(site, found)
+
+
+def _show(site: str, found: Restored) -> None:
+    asked = found.asked
+    out.print(f"{site} is as it was on {found.taken_at:%Y-%m-%d %H:%M} UTC: {found.members:,} members.")
+    if site == "hub":
+        out.print("The sites were asked: what has happened since is in the directory again.")
+        return
+    out.print(f"{asked.erased} who live elsewhere now, or were erased since, were erased here again.")
+    if asked.lost:
+        out.print(f"[yellow]{asked.lost} members joined or arrived since then: their rows are lost.[/]")
+    if asked.unknown:
+        out.print(f"[yellow]{asked.unknown} members are unknown to the hub: `hub rebuild` enters them.[/]")
 
 
 async def _restore(config: Config, site: str, folder: Path) -> Restored:
-    async with open_domicile(config, exclusive=config.hub.dsn is None, progress=say, collects=False) as domicile:
-        return await domicile.backups(_known(domicile, site)).restore(folder)
-
-
-def _known(domicile: Domicile, site: str) -> SiteName:
-    if site not in domicile.sites:
-        raise InvalidInput(f"there is no site {site}; there are {', '.join(domicile.sites)}")
-    return SiteName(site)
+    async with open_domicile(
+        config, exclusive=config.hub.dsn is None, progress=say, collects=False, restoring=True
+    ) as domicile:
+        return await domicile.restore(site, folder)

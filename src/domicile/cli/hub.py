@@ -12,7 +12,8 @@ from domicile.cli.output import (
     print_json,
     settings,
 )
-from domicile.placement.rebuild import Rebuilt, rebuild_directory
+from domicile.relocation.coordinator import Resumed
+from domicile.relocation.recovery import Recovered
 from domicile.running import Domicile
 
 hub_app = typer.Typer(help="The directory: who is at home where.", no_args_is_help=True)
@@ -20,17 +21,32 @@ hub_app = typer.Typer(help="The directory: who is at home where.", no_args_is_he
 
 @hub_app.command()
 def rebuild(data: DataOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Remake the directory from what the sites hold."""
+    """Remake the directory from what the sites hold, and complete or undo the relocations it had open."""
     with failures(json):
 
-        async def work(domicile: Domicile) -> Rebuilt:
-            return await rebuild_directory(domicile.sites, domicile.directory)
+        async def work(domicile: Domicile) -> tuple[Recovered, list[Resumed]]:
+            return await domicile.recover_hub()
 
-        found = look_at_network(settings(data, config), work)
+        found, resumed = look_at_network(settings(data, config), work)
+        waiting = {one.batch.number: one.outcome for one in resumed if not one.closed}
+        rebuilt = found.rebuilt
         if json:
-            print_json({"ok": True, "homes": found.homes, "claims": found.claims})
+            batches = {str(one.batch.number): one.outcome for one in resumed}
+            print_json(
+                {
+                    "ok": not waiting,
+                    "homes": rebuilt.homes,
+                    "claims": rebuilt.claims,
+                    "erased": rebuilt.erased,
+                    "batches": batches,
+                }
+            )
         else:
-            out.print(f"The directory holds {found.homes} homes and {found.claims} claims again.")
+            out.print(f"The directory holds {rebuilt.homes} homes and {rebuilt.claims} claims again.")
+            for one in resumed:
+                out.print(f"Batch {one.batch.number} of a relocation: {one.outcome}", highlight=False)
+        if waiting:
+            raise typer.Exit(1)
 
 
 @hub_app.command()

@@ -15,6 +15,7 @@ import msgspec
 
 from domicile.border.activity import LOCATED
 from domicile.border.meter import Meter
+from domicile.database import Row
 from domicile.errors import NotAuthenticated, NotFound, NotPermitted
 from domicile.ids import MemberId, parse_member_id
 from domicile.network.names import clean_text
@@ -35,6 +36,9 @@ SELECT a.unverified, {LOCATED.format(member="s.member_id")} AS countries
 FROM session s JOIN account a USING (member_id)
 WHERE s.member_id = %(member)s AND s.digest = %(digest)s AND s.expires_at > %(now)s
 """
+
+
+_APP = "client_id, name, website, redirect_uris, scopes, created_at"
 
 
 class App(msgspec.Struct):
@@ -101,10 +105,9 @@ class Access:
     async def find_app(self, client_id: str) -> App:
         """A registered app, from a site's copy or from the hub. Raises NotFound."""
         for site in self.router.sites.values():
-            rows = await site.app.run("SELECT * FROM app WHERE client_id = %s", (client_id,))
+            rows = await site.app.run(f"SELECT {_APP} FROM app WHERE client_id = %s", (client_id,))
             if rows:
-                row = rows[0]
-                return App(row.client_id, row.name, row.website, row.redirect_uris, row.scopes, row.created_at)
+                return _app(rows[0])
             break
         registration = await self.directory.find_app(client_id)
         if registration is None:
@@ -112,6 +115,15 @@ class Access:
         app = msgspec.json.decode(registration, type=App)
         await self._keep(app)
         return app
+
+    async def return_apps(self) -> int:
+        """Enter at a hub that was lost the registrations that its sites know of; how many there are."""
+        known: dict[str, App] = {}
+        for site in self.router.sites.values():
+            known |= {row.client_id: _app(row) for row in await site.app.run(f"SELECT {_APP} FROM app")}
+        for app in known.values():
+            await self.directory.add_app(app.client_id, msgspec.json.encode(app))
+        return len(known)
 
     def app_secret(self, client_id: str) -> str:
         """An app's secret: derived, never stored."""
@@ -307,6 +319,10 @@ def _parse_secret(text: str) -> tuple[MemberId, bytes]:
     if member is None:
         raise NotAuthenticated("not one of our tokens")
     return member, hashlib.sha256(text.encode()).digest()
+
+
+def _app(row: Row) -> App:
+    return App(row.client_id, row.name, row.website, row.redirect_uris, row.scopes, row.created_at)
 
 
 def _b64(value: bytes) -> str:

@@ -6,7 +6,7 @@ prefix, the piece's number, and whether it is the last. The key is derived from 
 """
 
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
@@ -40,6 +40,12 @@ async def seal_stream(source: AsyncIterable[bytes], out: BinaryIO, key: SiteKey)
 
 
 async def open_stream(source: BinaryIO, key: SiteKey) -> AsyncIterator[bytes]:
+    """`open_pieces`, for whoever waits between them."""
+    for piece in open_pieces(source, key):
+        yield piece
+
+
+def open_pieces(source: BinaryIO, key: SiteKey) -> Iterator[bytes]:
     """What was sealed, piece by piece. Raises BrokenSeal as soon as a piece is not as it was, or the end is missing."""
     head = source.read(len(MAGIC) + SALT_BYTES + PREFIX_BYTES)
     if not head.startswith(MAGIC) or len(head) != len(MAGIC) + SALT_BYTES + PREFIX_BYTES:

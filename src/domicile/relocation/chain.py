@@ -22,8 +22,8 @@ async def lock_head(hub: Session) -> bytes:
 
 async def add_entry(
     hub: Session, previous: bytes, batch: int, step: str, fields: Mapping[str, Any], now: datetime
-) -> None:
-    """Add an entry after `previous`, which `lock_head` gave to the same transaction."""
+) -> bytes:
+    """Add an entry after `previous`, which `lock_head` gave to the same transaction; the new head."""
     text = msgspec.json.encode(dict(sorted(fields.items()))).decode()
     digest = _link(previous, batch, step, now.isoformat(), text)
     await hub.execute(
@@ -32,6 +32,7 @@ async def add_entry(
         " SELECT number, %s, %s, %s, %s, %s, %s FROM head",
         (digest, batch, step, now.isoformat(), text, previous, digest),
     )
+    return digest
 
 
 async def read_entries(hub: Database, batch: int | None = None) -> list[Row]:

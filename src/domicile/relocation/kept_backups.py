@@ -75,7 +75,7 @@ def list_backups(folder: Path, days: int) -> list[KeptBackup]:
     ends = [manifest.taken_at + timedelta(days=days) for _, manifest in found]
     return [
         KeptBackup(
-            manifest.site,
+            SiteName(manifest.site),
             place,
             manifest.taken_at,
             None if place == found[-1][0] else end,

@@ -11,7 +11,7 @@ from domicile.database import Database
 from domicile.errors import DomicileError
 from domicile.ids import SiteName
 from domicile.placement.sites import Site
-from domicile.relocation.backup import backups_folder
+from domicile.relocation.kept import backups_folder
 from domicile.relocation.kept_backups import prune_backups
 from domicile.relocation.scrub import Scrub
 

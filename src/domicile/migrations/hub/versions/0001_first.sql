@@ -22,6 +22,7 @@ CREATE TABLE incident_entry (entry_id text PRIMARY KEY, incident text NOT NULL, 
 CREATE TABLE relocation_wish (single boolean PRIMARY KEY DEFAULT true CHECK (single),
   paused boolean NOT NULL DEFAULT false, cancellations bigint NOT NULL DEFAULT 0);
 INSERT INTO relocation_wish DEFAULT VALUES;
+CREATE TABLE setting (key text PRIMARY KEY, value text NOT NULL);
 CREATE TABLE write_wait (process text PRIMARY KEY, at timestamptz NOT NULL, p99_ms double precision NOT NULL);
 CREATE TABLE app (client_id text PRIMARY KEY, registration bytea NOT NULL,
   registered_at timestamptz NOT NULL DEFAULT now());
