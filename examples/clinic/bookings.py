@@ -30,7 +30,7 @@ async def join(app: App, country: str, full_name: str, language: str, phone: str
     async def write(writer: SiteWriter) -> None:
         await writer.execute("INSERT INTO patient VALUES (%s, %s, %s)", (writer.member, full_name, language))
         sealed = (await writer.data_key()).seal_text("contact.phone", phone)
-        await writer.execute("SELECT vault.write_contact(ROW(%s, %s, NULL)::vault.contact)", (writer.member, sealed))
+        await writer.execute("SELECT vault.write_contact(%s, %s, NULL)", (writer.member, sealed))
 
     return await app.place(country, write, site=site, names={"phone": phone})
 

@@ -8,13 +8,16 @@ from domicile.migrations.upgrade import upgrade as upgrade_domicile
 from domicile.placement.fence import site_ddl
 from domicile.placement.ownership import load_ownership
 
-# The functions of a vault are written anew with its columns: `site_ddl` prints them for the tables of version two.
+# Beside the function of version one, which goes on writing what it knows: versions that serve side by side need both.
 ADD_PHONE = """
 ALTER TABLE vault.secret ADD COLUMN IF NOT EXISTS phone bytea;
-CREATE OR REPLACE FUNCTION vault.write_secret(entry vault.secret) RETURNS void
+CREATE OR REPLACE FUNCTION vault.write_secret(the_sender_id bigint, the_password_hash bytea, the_phone bytea)
+  RETURNS void
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
-  AS $$ INSERT INTO vault.secret SELECT entry.* ON CONFLICT (sender_id)
-        DO UPDATE SET password_hash = EXCLUDED.password_hash, phone = EXCLUDED.phone $$;
+  AS $$ INSERT INTO vault.secret (sender_id, password_hash, phone) VALUES (the_sender_id, the_password_hash, the_phone)
+        ON CONFLICT (sender_id) DO UPDATE SET password_hash = EXCLUDED.password_hash, phone = EXCLUDED.phone $$;
+REVOKE ALL ON FUNCTION vault.write_secret(bigint, bytea, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION vault.write_secret(bigint, bytea, bytea) TO domicile_app, domicile_import;
 """
 
 

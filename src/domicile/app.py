@@ -242,7 +242,7 @@ class App(Engine):
 
         async def write(writer: SiteWriter) -> None:
             entry = (member, wrapped, site.key.name)
-            await writer.execute("SELECT vault.write_data_key(ROW(%s, %s, %s)::vault.data_key)", entry)
+            await writer.execute("SELECT vault.write_data_key(%s, %s, %s)", entry)
             claimed = [(member, kind, digest, token) for kind, digest in digests.items()]
             await writer.execute_many("INSERT INTO name_claim VALUES (%s, %s, %s, %s)", claimed)
             said = (member, claim.jurisdiction, claim.basis.value, claim.assumed, writer.now)

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import AsyncConnection, pq, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -23,20 +24,9 @@ from psycopg.waiting import Ready, Wait
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import Engine, NullPool, create_engine
 
-from domicile.errors import Conflict, DomicileError, InvalidInput, NoRoom, NotResident, Unavailable
+from domicile.errors import Conflict, DomicileError, InvalidInput, NoRoom, NotResident, TablesChanged, Unavailable
 
-__all__ = [
-    "Cursor",
-    "Database",
-    "Json",
-    "Params",
-    "Row",
-    "Session",
-    "array",
-    "conninfo_to_dict",
-    "make_conninfo",
-    "sql",
-]
+__all__ = ["Json", "conninfo_to_dict", "make_conninfo", "sql"]  # the driver's, for others
 
 Cursor = psycopg.AsyncCursor[Any]
 Row = Any  # a named tuple; its shape is the query's
@@ -56,18 +46,14 @@ CONNECT_S = 5.0  # how long it may take to answer that, or a new connection
 CANCEL_S = 1.0  # how long it may take to hear that a statement is not wanted any more
 # A server that cannot be reached any more (a cut line) is noticed like one that was killed: libpq, connection options.
 _CUT_OFF = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+# How PostgreSQL refuses what a session has prepared, and since 18 a function it has planned, on tables as they were.
+_REVALIDATES, _REMADE = "RevalidateCachedQuery", "42P13"
 _LOST = ("08", "57P", "53300", "55P03")  # connection, shutdown and crash, too many connections, lock not available
 _SHORT_OF = {"53100": "disk", "53200": "memory"}
 
 
-def _json_codec() -> None:
-    import msgspec
-
-    set_json_dumps(lambda value: msgspec.json.encode(value).decode())
-    set_json_loads(msgspec.json.decode)
-
-
-_json_codec()
+set_json_dumps(lambda value: msgspec.json.encode(value).decode())
+set_json_loads(msgspec.json.decode)
 
 
 def translate(error: psycopg.Error, server: str = "this server") -> DomicileError:
@@ -268,17 +254,22 @@ class Database:
     """A pool of connections to one database under one role. `reading`: each only reads, in snapshots.
 
     `silent_s` and `connect_s`: how long its server may be silent, and then take to answer at all.
+    `says`: what each connection says of this process, to whoever looks at pg_stat_activity.
     """
 
-    def __init__(self, name: str, conninfo: str, *, size: int = 8, wait_s: float = 5.0, reading: bool = False) -> None:
+    def __init__(
+        self, name: str, conninfo: str, *, size: int = 8, wait_s: float = 5.0, reading: bool = False, says: str = ""
+    ) -> None:
         if reading:
             options = conninfo_to_dict(conninfo).get("options") or ""
             conninfo = make_conninfo(conninfo, options=f"{options} {_READING}".strip())
         self.name = name
         self.silent_s, self.connect_s = SILENT_S, CONNECT_S
-        self.conninfo = conninfo = make_conninfo(conninfo, application_name=f"domicile {os.getpid()}", **_CUT_OFF)
+        said = f"domicile {os.getpid()} {says}".strip()
+        self.conninfo = conninfo = make_conninfo(conninfo, application_name=said, **_CUT_OFF)
         self._asking: asyncio.Task[bool] | None = None
         self._reading = reading
+        self._size = size
         self._wait_s = wait_s
         self._resting_until = 0.0
         self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
@@ -334,6 +325,9 @@ class Database:
         try:
             yield connection
         except psycopg.Error as error:
+            if error.sqlstate == _REMADE or error.diag.source_function == _REVALIDATES:
+                await connection.close()
+                raise TablesChanged(f"the tables of {self.name} have changed under a prepared statement") from None
             raise translate(error, self.name) from None
         finally:
             await self._give_back(connection)
@@ -392,6 +386,12 @@ class Database:
 
     async def run(self, query: str, params: Params | None = None) -> list[Row]:
         """One statement in a transaction of its own; its rows, if it has any."""
+        for _ in range(self._size):  # so many connections may have prepared it before the tables changed
+            with contextlib.suppress(TablesChanged):
+                return await self._run(query, params)
+        return await self._run(query, params)
+
+    async def _run(self, query: str, params: Params | None) -> list[Row]:
         async with self._connection() as connection:
             cursor = await connection.execute(query, params, binary=True)
             has_rows = cursor.pgresult is not None and cursor.pgresult.nfields > 0

@@ -193,6 +193,8 @@ async def open_engine(
     upgrade: Upgrade,
     clock: Clock,
     *,
+    attached: Upgrade | None = None,
+    announces: str = "",
     exclusive: bool = False,
     progress: Callable[[str], None] | None = None,
     law: Law | None = None,
@@ -202,19 +204,23 @@ async def open_engine(
 ) -> AsyncIterator[Engine]:
     """Open the sites and the hub for an app with these tables.
 
+    `attached` takes the place of `upgrade` where others may be serving: on servers that another process runs, or the
+    operator. `announces` is what connections say of this process's version.
+
     A start that would collect a category under a duty that is not met raises Misconfigured, before the tables change
     where the old ones can tell. `collects=False` opens for looking and for repair: the app stores nothing new.
     """
     ownership = load_ownership(metadata)
     async with contextlib.AsyncExitStack() as stack:
         embedded, credentials = await open_servers(config, stack, exclusive=exclusive, progress=progress)
-        engine = _assemble(config, ownership, credentials, embedded, law, policy, proofs, clock, upgrade)
+        engine = _assemble(config, ownership, credentials, embedded, law, policy, proofs, clock, upgrade, announces)
         await _open_pools(engine, stack)
         refused, asked = await _ask_before(engine)
         if refused and collects:
             raise refused
         if not refused:  # while it is refused, the tables stay as the version before left them
-            await _upgrade(credentials, upgrade)
+            alone = embedded is not None and embedded.owned
+            await _upgrade(credentials, upgrade if alone else attached or upgrade)
         if embedded is None:
             for name, site in engine.sites.items():
                 await check_server(name, site.app)
@@ -236,11 +242,12 @@ def _assemble(
     proofs: Collection[str],
     clock: Clock,
     upgrade: Upgrade,
+    announces: str,
 ) -> Engine:
     law = law or load_packs(config.packs)
     policy = policy or load_policy(None if config.policy == "default" else Path(config.policy))
-    sites = {name: make_site(config, name, credentials[name]) for name in config.site_names}
-    hub = Database("hub", credentials["hub"].app, size=12)
+    sites = {name: make_site(config, name, credentials[name], announces) for name in config.site_names}
+    hub = Database("hub", credentials["hub"].app, size=12, says=announces)
     directory = Directory(hub, config.hub.lookups_per_minute)
     router, exchange, journal = Router(sites, directory, clock), Exchange(), Journal(hub, clock)
     meter = Meter(sites, law, load_secret(config.data / "secrets" / "activity.key"), clock)
@@ -288,7 +295,7 @@ async def _open_pools(engine: Engine, stack: AsyncExitStack) -> None:
 
 
 async def _upgrade(credentials: dict[str, Credentials], upgrade: Upgrade) -> None:
-    for name, credential in credentials.items():
+    for name, credential in sorted(credentials.items(), key=lambda item: item[0] != "hub"):
         await asyncio.to_thread(upgrade, name, "hub" if name == "hub" else "site", credential.owner)
 
 

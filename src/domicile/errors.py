@@ -12,7 +12,8 @@
     ├── Withheld               withheld here for a legal reason (HTTP 451)
     ├── Unavailable            a site or the hub cannot be reached now; nothing was lost
     │   ├── NotResident        the member is not at home at the site that was asked
-    │   └── NoRoom             a disk is full
+    │   ├── NoRoom             a disk is full
+    │   └── TablesChanged      a migration came in between; it works when repeated
     └── Misconfigured          the operator's settings, packs, declaration or data folder need attention
 
 Only `web/errors.py` knows about HTTP and only `cli.py` about exit codes.
@@ -101,6 +102,10 @@ class NotResident(Unavailable):
 
 class NoRoom(Unavailable):
     """A disk is full: trying again does not help, and filling it further would hurt whoever lives there."""
+
+
+class TablesChanged(Unavailable):
+    """A migration has changed the tables under a prepared statement. Nothing was done; it works when repeated."""
 
 
 class Misconfigured(DomicileError):

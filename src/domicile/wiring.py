@@ -21,7 +21,7 @@ from domicile.border.terms import Terms
 from domicile.config import Config
 from domicile.engine import Engine, open_engine
 from domicile.ids import SiteName
-from domicile.migrations.upgrade import upgrade
+from domicile.migrations.upgrade import AtStart, Revisions
 from domicile.network.access import Access
 from domicile.network.archives import Archives
 from domicile.network.confirmation import Confirmation, Post
@@ -63,13 +63,23 @@ async def open_domicile(
     `restoring=True` is for a restore, which may come before an earlier one has been finished.
     """
     restoring = overrides.pop("restoring", False)
+    revisions = overrides.pop("revisions", Revisions())
     clock: Clock = overrides.pop("clock", utc_now)
     verifiers = open_verifiers(config.verifiers, config.title, config.data / "messages", config.text_messages)
     proofs = [method for verifier in verifiers.values() for method in verifier.methods]
     async with contextlib.AsyncExitStack() as stack:
         engine = await stack.enter_async_context(
             open_engine(
-                config, metadata, upgrade, clock, exclusive=exclusive, progress=progress, proofs=proofs, **overrides
+                config,
+                metadata,
+                AtStart(revisions, progress or _say_nothing, alone=True),
+                clock,
+                attached=AtStart(revisions, progress or _say_nothing, alone=False),
+                announces=revisions.announcement(),
+                exclusive=exclusive,
+                progress=progress,
+                proofs=proofs,
+                **overrides,
             )
         )
         domicile = _assemble(engine, verifiers)
@@ -78,6 +88,26 @@ async def open_domicile(
             await domicile.settle(serving=owned and overrides.get("collects", True), owned=owned)
         stack.push_async_callback(domicile.meter.write)
         yield domicile
+
+
+async def refuse_unmet_duties(config: Config) -> None:
+    """Before a migration: this version may newly collect what a law hangs a duty on. Raises Misconfigured."""
+
+    class Asked(Exception):
+        """The duties are met, as far as the tables can tell before they change; nothing more is wanted."""
+
+    def end(name: str, kind: str, conninfo: str) -> None:
+        raise Asked
+
+    verifiers = open_verifiers(config.verifiers, config.title, config.data / "messages", config.text_messages)
+    proofs = [method for verifier in verifiers.values() for method in verifier.methods]
+    with contextlib.suppress(Asked):
+        async with open_engine(config, metadata, end, utc_now, attached=end, proofs=proofs):
+            pass
+
+
+def _say_nothing(text: str) -> None:
+    """For whoever does not show progress."""
 
 
 def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:

@@ -34,7 +34,7 @@ OLDER = Path("/usr/lib/postgresql/15/bin")
 OTHER_POSTGRESQL = OLDER if OLDER.is_dir() and "DOMICILE_EMBEDDED__BINDIR" not in os.environ else None
 OTHER_PROCESS = """
 import sys, time, psycopg
-connection = psycopg.connect(sys.argv[1].replace("application_name='domicile", "application_name='another"))
+connection = psycopg.connect(sys.argv[1], application_name="domicile 1")
 print("connected", flush=True)
 time.sleep(60)
 """

@@ -149,8 +149,8 @@ async def test_what_must_stay_of_a_patient_is_sealed_by_the_same_engine(domicile
         await app.run("INSERT INTO patient VALUES (33, 'A. Patient', 'de')")
         await app.run("INSERT INTO appointment VALUES (33, 1, 44, now(), 'a cough')")
         sealed = key.seal_text("contact.phone", "+49 30 901820")
-        await app.run("SELECT vault.write_contact(ROW(33, %s, NULL)::vault.contact)", (sealed,))
-        await app.run("SELECT vault.write_data_key(ROW(33, %s, %s)::vault.data_key)", (wrapped, site.key.name))
+        await app.run("SELECT vault.write_contact(33, %s, NULL)", (sealed,))
+        await app.run("SELECT vault.write_data_key(33, %s, %s)", (wrapped, site.key.name))
         importer = Database("clinic", make_conninfo(admin.conninfo, dbname="clinic", options="-c role=domicile_import"))
         owner = make_conninfo(admin.conninfo, dbname="clinic", options="-c role=domicile_owner")
         await importer.open()
@@ -178,7 +178,7 @@ async def test_two_patients_live_at_two_sites_and_a_strangers_row_is_refused(dom
                 await database.run(insert, (doctor, patient))
             with pytest.raises(DomicileError, match="42501"):
                 await database.run("SELECT * FROM vault.contact")
-            await database.run("SELECT vault.write_contact(ROW(%s, %s, NULL)::vault.contact)", (patient, b"sealed"))
+            await database.run("SELECT vault.write_contact(%s, %s, NULL)", (patient, b"sealed"))
             assert (await database.run("SELECT phone FROM vault.read_contact(%s)", ([patient],)))[0].phone == b"sealed"
         async with auditor.snapshot() as session:
             tables, wrong = await read_catalogue("de-1", session)

@@ -175,7 +175,7 @@ async def test_the_application_reaches_the_vault_by_its_functions_only(
 
 
 async def test_the_vaults_functions_write_replace_and_erase(site: Site, german: MemberId) -> None:
-    write = "SELECT vault.write_direct_text(ROW(%s, %s, %s)::vault.direct_text)"
+    write = "SELECT vault.write_direct_text(%s, %s, %s)"
     read = "SELECT body FROM vault.read_some_direct_text(%s, %s)"
     for body in (b"first", b"second"):
         await site.app.run(write, (german, 9, body))

@@ -23,6 +23,7 @@ from domicile.cli.inventory import inventory_app
 from domicile.cli.keeping import hold_app, residue_app
 from domicile.cli.laws import law_app
 from domicile.cli.members import member_app
+from domicile.cli.migrate import migrate_command
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -70,6 +71,7 @@ app.command(name="attest")(attest_command)
 app.command(name="backup")(backup_command)
 app.command(name="restore")(restore_command)
 app.command(name="scrub")(scrub_command)
+app.command(name="migrate")(migrate_command)
 member_app.command(name="tell")(tell_command)
 member_app.command(name="import")(import_command)
 app.add_typer(member_app, name="member")

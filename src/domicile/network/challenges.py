@@ -66,9 +66,7 @@ async def reserve_challenge(writer: SiteWriter, verifier: str, contact: str, dig
         (member, number, verifier, digest, now, now),
     )
     sealed = (await writer.data_key()).seal_text(_SEALED, contact)
-    await writer.execute(
-        "SELECT vault.write_challenge_contact(ROW(%s, %s, %s)::vault.challenge_contact)", (member, number, sealed)
-    )
+    await writer.execute("SELECT vault.write_challenge_contact(%s, %s, %s)", (member, number, sealed))
     return number
 
 

@@ -203,9 +203,7 @@ class Members:
         now = self.clock()
         async with site.app.transaction() as session:
             await session.execute("INSERT INTO resident VALUES (%s, 'pending', 1)", (member,))
-            await session.execute(
-                "SELECT vault.write_data_key(ROW(%s, %s, %s)::vault.data_key)", (member, wrapped, site.key.name)
-            )
+            await session.execute("SELECT vault.write_data_key(%s, %s, %s)", (member, wrapped, site.key.name))
             await session.execute_many(
                 "INSERT INTO name_claim VALUES (%s, %s, %s, %s)",
                 [(member, kind, digest, token) for kind, digest in digests.items()],
@@ -215,7 +213,7 @@ class Members:
                 [(member, claim.jurisdiction, claim.basis.value, claim.assumed, now) for claim in sorted(place.claims)],
             )
             await session.execute(
-                "SELECT vault.write_credential(ROW(%s, %s, %s, %s, %s)::vault.credential)",
+                "SELECT vault.write_credential(%s, %s, %s, %s, %s)",
                 (member, *seal_form(key, checked, joining.birth_date, hashed)),
             )
             await session.execute(
@@ -318,9 +316,7 @@ class Members:
             row = await writer.one("SELECT * FROM vault.read_credential(%s)", ([member],))
             sealed = (await writer.data_key()).seal_text("credential.password_hash", hashed)
             old = (row.email, row.phone, row.birth_date) if row else (None, None, None)
-            await writer.execute(
-                "SELECT vault.write_credential(ROW(%s, %s, %s, %s, %s)::vault.credential)", (member, *old, sealed)
-            )
+            await writer.execute("SELECT vault.write_credential(%s, %s, %s, %s, %s)", (member, *old, sealed))
 
         await self.router.transact(member, write)
 

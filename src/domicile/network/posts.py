@@ -295,9 +295,7 @@ class Posts:
         if visibility == DIRECT:
             words = msgspec.json.encode(DirectWords(html, text, spoiler))
             sealed = (await writer.data_key()).seal("direct_text.body", words)
-            await writer.execute(
-                "SELECT vault.write_direct_text(ROW(%s, %s, %s)::vault.direct_text)", (writer.member, snowflake, sealed)
-            )
+            await writer.execute("SELECT vault.write_direct_text(%s, %s, %s)", (writer.member, snowflake, sealed))
             return
         await writer.execute(
             "UPDATE post SET content = %s, source = %s, spoiler = %s WHERE author_id = %s AND post_id = %s",

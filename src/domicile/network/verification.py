@@ -270,6 +270,6 @@ async def _write_phone(writer: SiteWriter, number: str | None) -> None:
     assert row is not None  # every member at home has credentials
     sealed = (await writer.data_key()).seal_text("credential.phone", number)
     await writer.execute(
-        "SELECT vault.write_credential(ROW(%s, %s, %s, %s, %s)::vault.credential)",
+        "SELECT vault.write_credential(%s, %s, %s, %s, %s)",
         (writer.member, row.email, sealed, row.birth_date, row.password_hash),
     )

@@ -68,9 +68,9 @@ _VAULT_FUNCTIONS = """
 CREATE FUNCTION vault.read_{name}(owners bigint[]) RETURNS SETOF vault.{name}
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT * FROM vault.{name} WHERE {owner} = ANY (owners) $$;
-CREATE FUNCTION vault.write_{name}(entry vault.{name}) RETURNS void
+CREATE FUNCTION vault.write_{name}({values}) RETURNS void
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
-  AS $$ INSERT INTO vault.{name} SELECT entry.* ON CONFLICT ({key}) DO UPDATE SET {assignments} $$;
+  AS $$ INSERT INTO vault.{name} ({columns}) VALUES ({names}) ON CONFLICT ({key}) DO UPDATE SET {assignments} $$;
 CREATE FUNCTION vault.erase_{name}({arguments}) RETURNS bigint
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
   AS $$ WITH gone AS (DELETE FROM vault.{name} t WHERE {match} RETURNING 1) SELECT count(*) FROM gone $$;
@@ -179,6 +179,9 @@ def _vault_functions(owned: OwnedTable) -> str:
         name=owned.table.name,
         owner=owned.owner,
         key=", ".join(owned.key),
+        columns=", ".join(owned.columns),
+        values=", ".join(f"the_{name} {types[name]}" for name in owned.columns),
+        names=", ".join(f"the_{name}" for name in owned.columns),
         assignments=", ".join(f"{name} = EXCLUDED.{name}" for name in rest),
         arguments=", ".join(f"the_{name} {types[name]}" for name in owned.key),
         match=" AND ".join(f"t.{name} = the_{name}" for name in owned.key),

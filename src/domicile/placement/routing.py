@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from domicile.database import Params, Row, Session, array
-from domicile.errors import Misdirected, NotFound, NotResident, Unavailable
+from domicile.errors import Misdirected, NotFound, NotResident, TablesChanged, Unavailable
 from domicile.ids import MemberId, SiteName
 from domicile.placement.directory import Directory, FeedEntry, Home
 from domicile.placement.sealing import DataKey
@@ -296,13 +296,13 @@ class Router:
         home = await self.home_of(member)
         try:
             return await attempt(home)
-        except NotResident:
+        except (NotResident, TablesChanged):
             # Stale, or a move is under way. Only the hub knows; whoever still is refused there is told to wait.
             self.forget_route(member)
         for pause_s in _PAUSES_S:
             await asyncio.sleep(pause_s)
             home = await self.home_of(member, ask_hub=True)
-            with contextlib.suppress(NotResident):
+            with contextlib.suppress(NotResident, TablesChanged):
                 return await attempt(home)
             self.forget_route(member)
         raise NotResident("a member is at home nowhere that answers; a move or a repair is under way")

@@ -115,16 +115,16 @@ async def prepare_server(server: Server, credentials: Credentials) -> None:
         await admin.close()
 
 
-def make_site(config: Config, name: SiteName, credentials: Credentials) -> Site:
+def make_site(config: Config, name: SiteName, credentials: Credentials, announces: str = "") -> Site:
     """A site's pools, key and media folder; nothing is connected until `open`."""
     site = config.site(name)
     return Site(
         name=name,
         country=country_of_site(name),
-        app=Database(name, credentials.app, size=8),
-        reader=Database(f"{name} reader", credentials.app, size=12, reading=True),
-        importer=Database(f"{name} importer", credentials.importer, size=8),
-        auditor=Database(f"{name} auditor", credentials.auditor, size=2),
+        app=Database(name, credentials.app, size=8, says=announces),
+        reader=Database(f"{name} reader", credentials.app, size=12, reading=True, says=announces),
+        importer=Database(f"{name} importer", credentials.importer, size=8, says=announces),
+        auditor=Database(f"{name} auditor", credentials.auditor, size=2, says=announces),
         key=load_site_key(site.key_file or config.data / "secrets" / f"{name}.key"),
         media=site.media or config.data / "media" / name,
         isolated=site.isolated,

@@ -218,8 +218,8 @@ class Backups:
 
     async def _refuse_if_in_use(self) -> None:
         rows = await self.kept.database.run(
-            "SELECT count(DISTINCT pid) AS n FROM pg_stat_activity WHERE datname = current_database()"
-            " AND application_name NOT IN ('', current_setting('application_name'))"
+            "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name <> ''"
+            " AND split_part(application_name, ' ', 2) <> split_part(current_setting('application_name'), ' ', 2)"
         )
         if rows[0].n:
             raise Misconfigured(f"{self.kept.name} is in use by {rows[0].n} connections; stop what serves it first")

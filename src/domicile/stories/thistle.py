@@ -58,10 +58,13 @@ FIRST, SECOND = declare(phone=False), declare(phone=True)
 
 ADD_PHONE = """
 ALTER TABLE vault.secret ADD COLUMN IF NOT EXISTS phone bytea;
-CREATE OR REPLACE FUNCTION vault.write_secret(entry vault.secret) RETURNS void
+CREATE OR REPLACE FUNCTION vault.write_secret(the_member_id bigint, the_password_hash bytea, the_phone bytea)
+  RETURNS void
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
-  AS $$ INSERT INTO vault.secret SELECT entry.* ON CONFLICT (member_id)
-        DO UPDATE SET password_hash = EXCLUDED.password_hash, phone = EXCLUDED.phone $$;
+  AS $$ INSERT INTO vault.secret (member_id, password_hash, phone) VALUES (the_member_id, the_password_hash, the_phone)
+        ON CONFLICT (member_id) DO UPDATE SET password_hash = EXCLUDED.password_hash, phone = EXCLUDED.phone $$;
+REVOKE ALL ON FUNCTION vault.write_secret(bigint, bytea, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION vault.write_secret(bigint, bytea, bytea) TO domicile_app, domicile_import;
 """
 
 
@@ -121,9 +124,7 @@ class Thistle:
         _, wrapped = site.key.new_data_key(member)
         async with site.app.transaction() as session:
             await session.execute("INSERT INTO resident VALUES (%s, 'pending', 1)", (member,))
-            await session.execute(
-                "SELECT vault.write_data_key(ROW(%s, %s, %s)::vault.data_key)", (member, wrapped, site.key.name)
-            )
+            await session.execute("SELECT vault.write_data_key(%s, %s, %s)", (member, wrapped, site.key.name))
             await session.execute("INSERT INTO name_claim VALUES (%s, 'handle', %s, %s)", (member, digest, token))
             await session.execute(
                 "INSERT INTO claim VALUES (%s, %s, 'residence', false, %s)", (member, country, self.engine.clock())
@@ -153,7 +154,7 @@ class Thistle:
 
         async def write(writer: SiteWriter) -> None:
             sealed = (await writer.data_key()).seal_text("secret.phone", number)
-            await writer.execute("SELECT vault.write_secret(ROW(%s, NULL, %s)::vault.secret)", (member, sealed))
+            await writer.execute("SELECT vault.write_secret(%s, NULL, %s)", (member, sealed))
 
         await self.engine.router.transact(member, write)
 

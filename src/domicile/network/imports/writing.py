@@ -132,7 +132,7 @@ class PostWriter:
                 "direct_text.body", msgspec.json.encode(DirectWords(html, post.text, post.spoiler))
             )
             entry = (self.member, number, sealed)
-            await writer.execute("SELECT vault.write_direct_text(ROW(%s, %s, %s)::vault.direct_text)", entry)
+            await writer.execute("SELECT vault.write_direct_text(%s, %s, %s)", entry)
         elif post.visibility < PRIVATE:
             tags = [(self.member, number, tag) for tag in find_tags(post.text)]
             await writer.execute_many("INSERT INTO post_tag VALUES (%s, %s, %s)", tags)

@@ -1801,9 +1801,9 @@ CREATE TRIGGER recall AFTER INSERT OR UPDATE OR DELETE ON post_tag FOR EACH ROW
 CREATE FUNCTION vault.read_data_key(owners bigint[]) RETURNS SETOF vault.data_key
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT * FROM vault.data_key WHERE member_id = ANY (owners) $$;
-CREATE FUNCTION vault.write_data_key(entry vault.data_key) RETURNS void
+CREATE FUNCTION vault.write_data_key(the_member_id BIGINT, the_wrapped BYTEA, the_site_key VARCHAR(16)) RETURNS void
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
-  AS $$ INSERT INTO vault.data_key SELECT entry.* ON CONFLICT (member_id) DO UPDATE SET wrapped = EXCLUDED.wrapped, site_key = EXCLUDED.site_key $$;
+  AS $$ INSERT INTO vault.data_key (member_id, wrapped, site_key) VALUES (the_member_id, the_wrapped, the_site_key) ON CONFLICT (member_id) DO UPDATE SET wrapped = EXCLUDED.wrapped, site_key = EXCLUDED.site_key $$;
 CREATE FUNCTION vault.erase_data_key(the_member_id BIGINT) RETURNS bigint
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
   AS $$ WITH gone AS (DELETE FROM vault.data_key t WHERE t.member_id = the_member_id RETURNING 1) SELECT count(*) FROM gone $$;
@@ -1811,9 +1811,9 @@ CREATE FUNCTION vault.erase_data_key(the_member_id BIGINT) RETURNS bigint
 CREATE FUNCTION vault.read_credential(owners bigint[]) RETURNS SETOF vault.credential
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT * FROM vault.credential WHERE member_id = ANY (owners) $$;
-CREATE FUNCTION vault.write_credential(entry vault.credential) RETURNS void
+CREATE FUNCTION vault.write_credential(the_member_id BIGINT, the_email BYTEA, the_phone BYTEA, the_birth_date BYTEA, the_password_hash BYTEA) RETURNS void
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
-  AS $$ INSERT INTO vault.credential SELECT entry.* ON CONFLICT (member_id) DO UPDATE SET email = EXCLUDED.email, phone = EXCLUDED.phone, birth_date = EXCLUDED.birth_date, password_hash = EXCLUDED.password_hash $$;
+  AS $$ INSERT INTO vault.credential (member_id, email, phone, birth_date, password_hash) VALUES (the_member_id, the_email, the_phone, the_birth_date, the_password_hash) ON CONFLICT (member_id) DO UPDATE SET email = EXCLUDED.email, phone = EXCLUDED.phone, birth_date = EXCLUDED.birth_date, password_hash = EXCLUDED.password_hash $$;
 CREATE FUNCTION vault.erase_credential(the_member_id BIGINT) RETURNS bigint
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
   AS $$ WITH gone AS (DELETE FROM vault.credential t WHERE t.member_id = the_member_id RETURNING 1) SELECT count(*) FROM gone $$;
@@ -1821,9 +1821,9 @@ CREATE FUNCTION vault.erase_credential(the_member_id BIGINT) RETURNS bigint
 CREATE FUNCTION vault.read_direct_text(owners bigint[]) RETURNS SETOF vault.direct_text
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT * FROM vault.direct_text WHERE author_id = ANY (owners) $$;
-CREATE FUNCTION vault.write_direct_text(entry vault.direct_text) RETURNS void
+CREATE FUNCTION vault.write_direct_text(the_author_id BIGINT, the_post_id BIGINT, the_body BYTEA) RETURNS void
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
-  AS $$ INSERT INTO vault.direct_text SELECT entry.* ON CONFLICT (author_id, post_id) DO UPDATE SET body = EXCLUDED.body $$;
+  AS $$ INSERT INTO vault.direct_text (author_id, post_id, body) VALUES (the_author_id, the_post_id, the_body) ON CONFLICT (author_id, post_id) DO UPDATE SET body = EXCLUDED.body $$;
 CREATE FUNCTION vault.erase_direct_text(the_author_id BIGINT, the_post_id BIGINT) RETURNS bigint
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
   AS $$ WITH gone AS (DELETE FROM vault.direct_text t WHERE t.author_id = the_author_id AND t.post_id = the_post_id RETURNING 1) SELECT count(*) FROM gone $$;
@@ -1835,9 +1835,9 @@ CREATE FUNCTION vault.read_some_direct_text(owners bigint[], keys bigint[]) RETU
 CREATE FUNCTION vault.read_challenge_contact(owners bigint[]) RETURNS SETOF vault.challenge_contact
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT * FROM vault.challenge_contact WHERE member_id = ANY (owners) $$;
-CREATE FUNCTION vault.write_challenge_contact(entry vault.challenge_contact) RETURNS void
+CREATE FUNCTION vault.write_challenge_contact(the_member_id BIGINT, the_challenge_id BIGINT, the_contact BYTEA) RETURNS void
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
-  AS $$ INSERT INTO vault.challenge_contact SELECT entry.* ON CONFLICT (member_id, challenge_id) DO UPDATE SET contact = EXCLUDED.contact $$;
+  AS $$ INSERT INTO vault.challenge_contact (member_id, challenge_id, contact) VALUES (the_member_id, the_challenge_id, the_contact) ON CONFLICT (member_id, challenge_id) DO UPDATE SET contact = EXCLUDED.contact $$;
 CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challenge_id BIGINT) RETURNS bigint
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
   AS $$ WITH gone AS (DELETE FROM vault.challenge_contact t WHERE t.member_id = the_member_id AND t.challenge_id = the_challenge_id RETURNING 1) SELECT count(*) FROM gone $$;
