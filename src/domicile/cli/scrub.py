@@ -34,7 +34,7 @@ def scrub_command(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Free dead rows, renew statistics, overwrite old WAL of a site (or `hub`). Exit 1 if something stays."""
+    """Free dead rows, renew statistics, overwrite old WAL of a site (or `hub`). Exit 1 if a part could not be done."""
     with failures(json):
 
         async def work(domicile: Domicile) -> Scrubbed:
@@ -61,6 +61,8 @@ def _show(done: Scrubbed) -> None:
         out.print(f"no table was shut for more than {done.longest_s:.2f} s", highlight=False)
     out.print(f"statistics renewed, {done.statistics_removed} of columns of empty tables removed", highlight=False)
     out.print(f"{done.wal_overwritten} WAL segments overwritten", highlight=False)
+    if not done.full:
+        out.print("What lay in the freed space of tables stays until new rows use it; --full ends that now.")
     for words in done.left:
         out.print("[yellow]Still there[/]: ", end="")
         out.print(words, markup=False, highlight=False)

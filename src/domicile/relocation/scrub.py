@@ -53,7 +53,10 @@ _MARK = "SELECT pg_logical_emit_message(true, 'domicile', 'scrub')"
 
 @dataclass
 class Scrubbed:
-    """What was done. `left` says what remains, and until when; `longest_s` is how long one table was shut at most."""
+    """What was done. `left`: what could not be, and why; `longest_s`: how long one table was shut at most.
+
+    Without `full` what lay in the freed space of tables stays until new rows use it: that is no failure.
+    """
 
     site: str
     began_at: datetime
@@ -89,8 +92,6 @@ class Scrub:
             done.remains = await read_remains(self.name, database)
             if held:
                 done.left.append("rows that a transaction open since before still sees; run this again when it ended")
-            if not full:
-                done.left.append("what lay in the freed space of tables, until new rows use it; --full ends that now")
             await self._record(database, done, heap=full and whole and not held, statistics=statistics, wal=wal)
         finally:
             await database.close()
