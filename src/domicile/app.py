@@ -50,6 +50,7 @@ from domicile.tables import make_tables
 T = TypeVar("T")
 FirstRows = Callable[[SiteWriter], Awaitable[None]]
 TICK_S = 1.0
+TIDY_EVERY_S = 60.0
 SILENT = timedelta(seconds=30)
 STUCK = timedelta(minutes=1)
 
@@ -189,13 +190,10 @@ class App(Engine):
             await self.coordinator.resume(SILENT, patience_s=TICK_S)
 
     async def keep_ticking(self) -> None:
-        """`tick` for ever; a failure is logged and tried again."""
-        while True:
-            await asyncio.sleep(TICK_S)
-            try:
-                await self.tick()
-            except Exception as error:
-                log.error("recurring work failed", kind=type(error).__name__)
+        """`tick` for ever, and beside it `tidy`, which may take long; a failure is logged and tried again."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_keep_doing(self.tick, TICK_S))
+            tasks.create_task(_keep_doing(self.tidy, TIDY_EVERY_S))
 
     async def repair(self) -> None:
         """What a start does first: finish erasures and placements that a crash cut short."""
@@ -278,3 +276,12 @@ class App(Engine):
         known = await self.directory.homes(stuck) if stuck else {}
         for member in stuck:
             await (self._settle if member in known else self._undo)(self.sites[name], member)
+
+
+async def _keep_doing(work: Callable[[], Awaitable[None]], every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await work()
+        except Exception as error:
+            log.error("recurring work failed", kind=type(error).__name__)

@@ -97,7 +97,11 @@ def print_lingering(answer: dict[str, Any]) -> None:
     for left in answer["left"]:
         places = {"heap_gone": "freed space", "statistics_gone": "statistics", "wal_gone": "WAL"}
         still = [words for name, words in places.items() if not left[name]]
-        where = f"may still lie in {', '.join(still)}: `scrub {left['site']} --full` ends that" if still else "gone from its server"
+        where = (
+            f"may still lie in {', '.join(still)}: `scrub {left['site']} --full` ends that"
+            if still
+            else "gone from its server"
+        )
         out.print(f"Left {left['site']} on {left['left_at']:%Y-%m-%d %H:%M} UTC; {where}", highlight=False)
     rows: list[list[object]] = [
         [
