@@ -1,12 +1,13 @@
 """Whoever runs the network of a story: what they can look up of it, of the law of the day and of what is on record."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from domicile.audit.lawfulness import find_unlawful_homes
 from domicile.audit.report import AuditReport, Violation
 from domicile.audit.residency import audit
-from domicile.database import sql
+from domicile.database import Database, Params, sql
 from domicile.engine import Engine
 from domicile.ids import Country, MemberId, SiteName
 from domicile.law.binding import bound
@@ -77,16 +78,25 @@ class Keeper:
         return sum([(await self.search(site, text))[text] for site in self.engine.sites])
 
     async def search(self, at: SiteName, *texts: str) -> Counter[str]:
-        """How many rows of all tables of a site hold each of these texts, plain or as bytes."""
+        """How many rows of all tables of a site hold each of these texts, plain or as bytes; nothing is hidden."""
         found: Counter[str] = Counter()
+        database = Database(at, self.engine.mightiest(at), size=1)
+        await database.open()
+        try:
+            for query, params in self._searches(texts):
+                (row,) = await database.run(query, params)
+                found.update(dict(zip(texts, row, strict=True)))
+        finally:
+            await database.close()
+        return found
+
+    def _searches(self, texts: Sequence[str]) -> Iterator[tuple[str, Params]]:
         patterns = [f"%{form}%" for text in texts for form in (text, text.encode().hex())]
         counts = ", ".join(f"count(*) FILTER (WHERE x LIKE %s OR x LIKE %s) AS n{n}" for n in range(len(texts)))
         for table in self.engine.ownership.metadata.sorted_tables:
             name = sql.Identifier(*str(table.fullname).split(".")).as_string()
             query = f"SELECT {counts} FROM (SELECT t::text AS x FROM {name} t OFFSET 0) AS r WHERE x LIKE ANY (%s)"
-            (row,) = await self.engine.sites[at].importer.run(query, (*patterns, patterns))
-            found.update(dict(zip(texts, row, strict=True)))
-        return found
+            yield query, (*patterns, patterns)
 
     def bound_by(self, operator: Operator, day: date) -> bool:
         """Whether the rule binds this operator on a day."""

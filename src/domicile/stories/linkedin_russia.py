@@ -26,6 +26,7 @@ from domicile.stories.copy_abroad import COPY_ABROAD
 from domicile.stories.keeper import RULE, RUSSIA
 from domicile.stories.larkspur import AMERICAN, RUSSIAN, Larkspur
 from domicile.stories.moving_live import both_sides_are_looked_at, moved_while_it_serves
+from domicile.stories.remains import what_is_left_behind
 from domicile.stories.stage import set_stage
 from domicile.stories.telling import Scene, Step, Story
 
@@ -342,6 +343,14 @@ OPENING = (
     ),
 )
 MOVE = (
+    Scene(
+        "what-is-left-behind",
+        MOVES_ON + timedelta(days=2),
+        "Rows that were erased lie in a server's files until their space is used again.",
+        "the story's part",
+        what_is_left_behind,
+        day="2016-09",
+    ),
     Scene(
         "the-attestation",
         date(2016, 11, 10),
