@@ -37,7 +37,7 @@ from relocating import (
 
 COORDINATOR = ("kill coordinator", "stop coordinator")
 VICTIMS = (*COORDINATOR, *(f"{how} {whom}" for how in ("kill", "hang") for whom in ("source", "target", "hub")))
-STEPS_A_DAY, INSIDE_A_DAY = 12, 12
+STEPS_A_DAY, INSIDE_A_DAY = 8, 8
 CLOCK = SetClock()
 
 
@@ -111,7 +111,7 @@ async def test_a_crash(life: Life, point: str, victim: str) -> None:
 
 async def test_anything_hangs_in_the_middle_of_anything(request: pytest.FixtureRequest, life: Life) -> None:
     """Not at a point but at any instant: in a statement, in a stream, in a commit."""
-    for number in range(60 if request.config.getoption("--every-crash") else 3):
+    for number in range(60 if request.config.getoption("--every-crash") else 2):
         source, target = await ways(life)
         process = start_coordinator(data_of(life), Scene(tuple(life.moving), source, target, ""), "stop coordinator")
         async with life.going_on():
