@@ -36,7 +36,7 @@ from domicile.placement.routing import SiteReader
 
 T = TypeVar("T")
 
-POSTS_AT_ONCE = 25
+POSTS_AT_ONCE = 50
 PICTURES_AT_ONCE = 4
 KEYS_AT_ONCE = 1_000
 REACTIONS_AT_ONCE = 40

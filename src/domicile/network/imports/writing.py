@@ -7,7 +7,7 @@ imports at once, a crash, or the same file again add nothing twice.
 
 import msgspec
 
-from domicile.database import array
+from domicile.database import Params, array
 from domicile.ids import SEQUENCE_BITS, MemberId, SiteName, Snowflake, milliseconds
 from domicile.network.formatting import find_tags, to_html
 from domicile.network.imports.found import FoundPost
@@ -75,8 +75,8 @@ class PostWriter:
         chosen = await self._choose_ids(writer, [post for post, _ in fresh])
         written = Written(writer.site.name, known | chosen)
         parents = self.ids | known | chosen
+        await self._insert(writer, [post for post, _ in fresh], chosen, parents)
         for post, pictures in fresh:
-            await self._insert(writer, post, Snowflake(chosen[post.key]), parents)
             for position, prepared in enumerate(pictures):
                 await store_picture(writer, prepared, Snowflake(chosen[post.key]), position)
             written.pictures += len(pictures)
@@ -115,30 +115,38 @@ class PostWriter:
         taken = {row.post_id for row in await writer.fetch(_TAKEN, (self.member, array(numbers)))}
         return taken | {number for number in set(numbers) if numbers.count(number) > 1}
 
-    async def _insert(self, writer: SiteWriter, post: FoundPost, number: Snowflake, parents: dict[bytes, int]) -> None:
-        html, direct = to_html(post.text, {}, self.url), post.visibility == DIRECT
-        words = ("", "", "") if direct else (html, post.text, post.spoiler)
-        parent = parents.get(post.parent) if post.parent else None
-        reply = (self.member, parent) if parent is not None and parent < number else (None, None)
-        await writer.execute(
-            _INSERT,
-            (
-                *(self.member, number, post.visibility, *words, post.sensitive or bool(post.spoiler), post.language),
-                *(*reply, self.client, post.key, post.edited_at),
-            ),
+    async def _insert(
+        self, writer: SiteWriter, posts: list[FoundPost], chosen: dict[bytes, int], parents: dict[bytes, int]
+    ) -> None:
+        """All of them table by table: each statement travels once."""
+        entries: list[Params] = []
+        tags: list[Params] = []
+        answers: list[tuple[int, int]] = []
+        for post in posts:
+            number, html = chosen[post.key], to_html(post.text, {}, self.url)
+            parent = parents.get(post.parent, number) if post.parent else number
+            entries.append(self._entry(post, number, html, parent if parent < number else None))
+            answers += [(parent, number)] if parent < number else []
+            if post.visibility < PRIVATE:
+                tags += [(self.member, number, tag) for tag in find_tags(post.text)]
+            elif post.visibility == DIRECT:
+                await self._seal(writer, post, number, html)
+        await writer.execute_many(_INSERT, entries)
+        await writer.execute_many("INSERT INTO post_tag VALUES (%s, %s, %s)", tags)
+        await writer.execute_many(_STUB, [(self.member, parent, self.member, one, one) for parent, one in answers])
+        await writer.execute_many(_COUNT, [(self.member, parent) for parent, _ in answers])
+
+    def _entry(self, post: FoundPost, number: int, html: str, parent: int | None) -> Params:
+        words = ("", "", "") if post.visibility == DIRECT else (html, post.text, post.spoiler)
+        return (
+            *(self.member, number, post.visibility, *words, post.sensitive or bool(post.spoiler), post.language),
+            *(None if parent is None else self.member, parent, self.client, post.key, post.edited_at),
         )
-        if direct:
-            sealed = (await writer.data_key()).seal(
-                "direct_text.body", msgspec.json.encode(DirectWords(html, post.text, post.spoiler))
-            )
-            entry = (self.member, number, sealed)
-            await writer.execute("SELECT vault.write_direct_text(%s, %s, %s)", entry)
-        elif post.visibility < PRIVATE:
-            tags = [(self.member, number, tag) for tag in find_tags(post.text)]
-            await writer.execute_many("INSERT INTO post_tag VALUES (%s, %s, %s)", tags)
-        if reply[1] is not None:
-            await writer.execute(_STUB, (self.member, reply[1], self.member, number, number))
-            await writer.execute(_COUNT, (self.member, reply[1]))
+
+    async def _seal(self, writer: SiteWriter, post: FoundPost, number: int, html: str) -> None:
+        words = msgspec.json.encode(DirectWords(html, post.text, post.spoiler))
+        entry = (self.member, number, (await writer.data_key()).seal("direct_text.body", words))
+        await writer.execute("SELECT vault.write_direct_text(%s, %s, %s)", entry)
 
 
 def _hash(key: bytes) -> int:
