@@ -28,7 +28,9 @@ RUNNING = pytest.StashKey[Domicile]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--every-crash", action="store_true", help="each step of a relocation with each victim: minutes")
+    parser.addoption(
+        "--every-crash", action="store_true", help="every step with every victim, and long histories: an hour"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
