@@ -35,8 +35,8 @@ def replay(*words: str, expect: int = 0, **environment: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_members_in_russia_are_moved_live_or_copied_abroad_from_2015_to_2025() -> None:
-    told = replay("linkedin-russia", "--members", "200")
+def test_members_in_russia_are_moved_live_or_copied_abroad_from_2015_to_2025(tmp_path: Path) -> None:
+    told = replay("linkedin-russia", "--members", "200", "--html", str(tmp_path / "story.html"))
     assert told["ok"] and told["not_told"] == []
     steps = {step["name"]: step for step in told["steps"]}
     assert all(step["ok"] and step["checks"] and step["seconds"] >= 0 for step in steps.values())
@@ -50,6 +50,9 @@ def test_members_in_russia_are_moved_live_or_copied_abroad_from_2015_to_2025() -
     assert re.search(r"10 members move in [\d.]+ s: [\d,]+ rows", said["moved-while-it-serves"])
     assert re.search(r"Meanwhile: \d+ posts, p50 \d+ ms, p99 \d+ ms", said["moved-while-it-serves"])
     assert "strict reading" in said["two-readings"]
+    page = (tmp_path / "story.html").read_text()
+    assert page.count('class="way"') == 2 and "10 members have moved from us-1 to ru-1" in page
+    assert page.count(' class="held"') == sum(len(step["checks"]) for step in steps.values()) and "<script" not in page
 
 
 def test_the_story_stands_on_the_day_of_the_law(tmp_path: Path) -> None:

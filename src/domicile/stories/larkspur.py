@@ -1,13 +1,11 @@
 """Larkspur, an invented network for people at work, on Domicile's own social network: whoever runs it, in a story."""
 
-import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from domicile.audit.report import AuditReport
-from domicile.config import Config
 from domicile.database import Row
 from domicile.ids import Country, MemberId, PostId, SiteName
 from domicile.law.policy import Policy
@@ -57,7 +55,7 @@ class Larkspur(Keeper):
         clock = self.stage.clock
         overrides: dict[str, Any] = {"clock": clock} | ({"policy": policy} if policy else {})
         settings = {"title": "Larkspur", "copies": {"days": copies}, "notice_days": 30}
-        self._engine = await self.stage.start(sites, lambda config: _run(config, overrides), **settings)
+        self._engine = await self.stage.start(sites, lambda config: open_domicile(config, **overrides), **settings)
 
     async def fill(self, progress: Progress) -> None:
         """Members who talk, among them those whom the story follows; ben in America follows these."""
@@ -139,12 +137,6 @@ class Larkspur(Keeper):
             waiting = [await self.at(name, "SELECT count(*) AS n FROM outbox") for name in self.engine.sites]
             if not sum(row.n for row in waiting):
                 return
-
-
-@contextlib.asynccontextmanager
-async def _run(config: Config, overrides: Mapping[str, Any]) -> AsyncIterator[Domicile]:
-    async with open_domicile(config, **overrides) as domicile:
-        yield domicile
 
 
 def ruled(policy: Policy, question: str, *, permit: bool, reason: str) -> Policy:
