@@ -24,7 +24,7 @@ class LoopThread:
         self._thread.join()
         self._loop.close()
 
-    def run(self, coroutine: Coroutine[Any, Any, T], seconds: float = 120.0) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T], seconds: float = 300.0) -> T:
         """What the coroutine returns or raises. Raises TimeoutError after so many seconds."""
         found = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
