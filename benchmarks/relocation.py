@@ -117,9 +117,9 @@ async def compare_bulk(domicile: Domicile, movers: list[MemberId]) -> None:
     two = await time_psql(domicile, movers, scratch, 2)
     one_by_one = await time_sqlalchemy(domicile, movers[:100], scratch)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    wal = await wal_at(domicile, THERE)
+    wal, disk = await written_at(domicile, THERE)
     moved = await domicile.coordinator.relocate(movers, HERE, THERE, "a benchmark", pace=Pace())
-    wal = await wal_at(domicile, THERE) - wal
+    wal, disk = (after - before for after, before in zip(await written_at(domicile, THERE), (wal, disk), strict=True))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert len(moved.members) == len(movers) and moved.rows == rows, (moved.left, moved.rows, rows)
     busy = moved.verifying_s + moved.erasing_s
@@ -131,13 +131,19 @@ async def compare_bulk(domicile: Domicile, movers: list[MemberId]) -> None:
         print(f"{what:34}{rows / seconds:12,.0f} rows/s   {plain / seconds:7.2f} of psql")
     parts = f"verifying {moved.verifying_s:.2f} s, erasing {moved.erasing_s:.2f} s, {moved.batches} batches"
     print(f"{rows:,} rows: {parts}, longest wait {moved.waited_ms:.0f} ms, memory grew by {grown:.0f} MB")
-    print(f"{moved.size / 1e6:,.1f} MB between the sites, {wal / 1e6:,.1f} MB of write-ahead log at the target")
+    sizes = (
+        f"{moved.size / 1e6:,.1f} MB between the sites",
+        f"{disk / 1e6:,.1f} MB of disk",
+        f"{wal / 1e6:,.1f} MB of",
+    )
+    print(f"{', '.join(sizes)} write-ahead log at the target")
 
 
-async def wal_at(domicile: Domicile, site: SiteName) -> int:
-    """How many bytes of write-ahead log the server has written in all."""
-    rows = await domicile.sites[site].importer.run("SELECT pg_current_wal_lsn() - '0/0' AS written")
-    return int(rows[0].written)
+async def written_at(domicile: Domicile, site: SiteName) -> tuple[int, int]:
+    """How many bytes of write-ahead log the server has written in all, and how large its database is."""
+    query = "SELECT pg_current_wal_lsn() - '0/0' AS wal, pg_database_size(current_database()) AS disk"
+    rows = await domicile.sites[site].importer.run(query)
+    return int(rows[0].wal), int(rows[0].disk)
 
 
 async def make_scratch(domicile: Domicile, movers: list[MemberId]) -> str:
