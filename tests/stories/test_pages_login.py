@@ -1,10 +1,15 @@
 """Logging in and out, forms that must come from our own pages, and nobody sent elsewhere."""
 
+import html
+import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
+from copying import GERMANY, gather_of, settle
 from domicile.ids import MemberId
+from domicile.network.posts import Draft
 from domicile.network.profiles import ProfileChange
 from domicile.running import Domicile
 from domicile.web.site.session import own_path
@@ -170,6 +175,37 @@ async def test_the_data_page_tells_where_and_why(domicile: Domicile, browser: Br
     assert "RU-18-5" in page.text
     for country in ("Germany", "China", "United States"):
         assert f"<h3>{country}</h3>" in page.text
+
+
+async def test_the_data_page_lists_copies_with_their_rules_and_ends(
+    domicile: Domicile, browser: Browser, member: MakeMember
+) -> None:
+    me, reader = await member("US", password=PASSWORD), await member("DE")
+    await browser.log_in(await handle_of(domicile, me), PASSWORD)
+    page = await browser.get("/settings/data")
+    assert "No other site holds a copy of anything of yours." in page.text
+    await domicile.follows.follow(reader, me)
+    post = await domicile.posts.write(me, Draft(text="to be kept abroad"))
+    await gather_of(domicile, GERMANY, me)
+    page = await browser.get("/settings/data")
+    held = words_of(page.text, "copies")
+    ends = domicile.clock() + timedelta(days=7)
+    assert "Germany , at the site de-1: your newest public posts, 1 copy, with the words" in held
+    assert "Germany , at the site de-1: your profile, with handle, name and portrait." in held
+    assert held.count(f"Kept until {ends.day} {ends:%B %Y} at the latest.") == 2
+    assert held.count("US-ELSEWHERE : 28 CFR Part 202") == 2
+    assert "wanted back" not in held
+    await domicile.posts.delete(me, post.id)
+    assert "wanted back" in words_of((await browser.get("/settings/data")).text, "copies")
+    await settle(domicile)
+    assert "wanted back" not in words_of((await browser.get("/settings/data")).text, "copies")
+
+
+def words_of(page: str, section: str) -> str:
+    """What a reader reads in a section, on one line."""
+    found = re.search(rf'<section id="{section}">(.*?)</section>', page, re.DOTALL)
+    assert found is not None
+    return " ".join(re.sub(r"<[^>]+>", " ", html.unescape(found[1])).split())
 
 
 def picture() -> bytes:

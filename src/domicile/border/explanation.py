@@ -32,6 +32,9 @@ QUESTIONS: tuple[tuple[str, str, Audience], ...] = (
     ("e-mail address", "user.contact.email", "none"),
 )
 
+ASKED = {Act.DIRECT: ("public posts",), Act.COPY: ("public posts", "profile", "opaque ids")}
+"""What comes up by these acts alone: copies hold public posts and profiles, halves of pairs hold opaque ids."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -94,9 +97,9 @@ async def explain_member(door: Door, member: MemberId, on: date | None = None) -
             Answered(what, importer, act, desk.decide(person, importer, act, category, audience))
             for importer in countries
             if importer != country_of_site(site)
-            for act in (Act.RELAY, Act.DIRECT)
+            for act in (Act.RELAY, Act.COPY, Act.DIRECT)
             for what, category, audience in QUESTIONS
-            if act is Act.RELAY or what == "public posts"
+            if what in ASKED.get(act, (what,))
         ),
         keeping=tuple(
             clash

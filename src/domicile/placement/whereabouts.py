@@ -67,6 +67,17 @@ class Whereabouts:
     residue: list[Residue] = field(default_factory=list)
 
 
+_COPIES = """
+SELECT holder, view, number, sections, rules, until, state, reason, asked_at, attempts FROM copy_register
+WHERE member_id = %(member)s ORDER BY holder, view, number
+"""
+
+
+async def list_copies(router: Router, member: MemberId) -> list[CopyAbroad]:
+    """The copies of a member that are registered at their home, for the member themself. Raises Unavailable."""
+    return [_copy(row) for row in await router.rows(member, f"{_COPIES} LIMIT 100000", {"member": member})]
+
+
 async def find_whereabouts(router: Router, ownership: Ownership, member: MemberId) -> Whereabouts:
     """Look for a member in every owned table of every site, by the auditor's role, which reads ids only.
 
@@ -94,11 +105,7 @@ async def _look_at_home(
 ) -> None:
     for owned in ownership.owned:
         found.rows[owned.name] = await _count(session, owned.table, owned.owner, member)
-    query = (
-        "SELECT holder, view, number, sections, rules, until, state, reason, asked_at, attempts FROM copy_register"
-        " WHERE member_id = %s ORDER BY holder, view, number"
-    )
-    found.copies = [_copy(row) for row in await session.fetch(query, (member,))]
+    found.copies = [_copy(row) for row in await session.fetch(_COPIES, {"member": member})]
 
 
 async def _look_abroad(

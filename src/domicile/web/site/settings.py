@@ -1,22 +1,24 @@
 """A member's own settings, consents, and where their data lives and may go."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from litestar import Response, get, post
 from litestar.response import Redirect
 
 from domicile.border.explanation import Explanation, explain_member
 from domicile.errors import InvalidFields, InvalidInput
-from domicile.ids import Country, country_of_site, parse_number
+from domicile.ids import Country, SiteName, country_of_site, parse_number
 from domicile.law.decision import Citation, Decision
 from domicile.law.explain import who_can_compel
 from domicile.law.facts import Act, Person
 from domicile.law.signup import ConsentAsked, decide_signup
-from domicile.network.declaration import Proposal
 from domicile.network.forms import WORDING
 from domicile.network.media import AVATAR, HEADER
 from domicile.network.profiles import Own, ProfileChange
 from domicile.placement.residue import list_told
+from domicile.placement.whereabouts import CopyAbroad, list_copies
 from domicile.web.site.page import AnyRequest, Fields, Form, Page, open_page, redirect
 from domicile.web.site.words import countries, reader_locale
 
@@ -27,6 +29,21 @@ class Destination:
 
     country: Country
     answers: list[tuple[str, Decision]]
+    kept: list[tuple[str, Decision]]
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesThere:
+    """Copies of one kind that one site holds under one licence. `wanted_back`: recalled, and not yet gone."""
+
+    site: SiteName
+    country: Country
+    view: str
+    sections: tuple[str, ...]
+    rules: tuple[str, ...]
+    wanted_back: bool
+    count: int
+    until: datetime
 
 
 @get("/settings", include_in_schema=False)
@@ -113,32 +130,47 @@ async def _show_data(page: Page, errors: Fields | None = None, status: int = 200
         declared=declared,
         proposals=proposals,
         notice=await page.domicile.notices.current(page.require_member()),
-        cited=_cited(found, proposals),
+        cited=_cited(found),
         countries=countries(reader_locale(page.request.headers.get("accept-language", ""))),
         found=found,
         country=country,
         home=dict(found.home.decisions).get(country),
         destinations=_destinations(found),
+        copies=_copies_there(await list_copies(page.domicile.router, found.member)),
         kept=[staying for staying in found.staying if staying.keeping.keeps],
         residue=await list_told(page.domicile.sites, found.on, found.member),
         compellable=who_can_compel(country, page.domicile.law),
     )
 
 
-def _cited(found: Explanation, proposals: list[Proposal]) -> dict[str, Citation]:
-    """The rules that proposals rest on, as today's answers about the home cite them."""
-    wanted = {rule for proposal in proposals for rule in proposal.rules}
-    cited = (citation for _, decision in found.home.decisions for citation in decision.citations)
-    return {citation.rule: citation for citation in cited if citation.rule in wanted}
+def _cited(found: Explanation) -> dict[str, Citation]:
+    """The rules that proposals and copies rest on, as today's answers cite them."""
+    decisions = [decision for _, decision in found.home.decisions]
+    decisions += [answered.decision for answered in found.crossings if answered.act is not Act.DIRECT]
+    return {citation.rule: citation for decision in decisions for citation in decision.citations}
 
 
 def _destinations(found: Explanation) -> list[Destination]:
-    """The answers for showing (relay), by country."""
-    by_country: dict[Country, list[tuple[str, Decision]]] = {}
+    """The answers for showing (relay) and for keeping (copy), by country."""
+    by_country: dict[Country, Destination] = {}
     for answered in found.crossings:
+        there = by_country.setdefault(answered.importer, Destination(answered.importer, [], []))
         if answered.act is Act.RELAY:
-            by_country.setdefault(answered.importer, []).append((answered.what, answered.decision))
-    return [Destination(country, answers) for country, answers in by_country.items()]
+            there.answers.append((answered.what, answered.decision))
+        elif answered.act is Act.COPY and answered.what != "opaque ids":
+            there.kept.append((answered.what, answered.decision))
+    return [*by_country.values()]
+
+
+def _copies_there(copies: Iterable[CopyAbroad]) -> list[CopiesThere]:
+    """Copies by site and licence, with the day by which the last of them ends."""
+    grouped: dict[tuple[SiteName, str, tuple[str, ...], tuple[str, ...], bool], list[datetime]] = {}
+    for copy in copies:
+        key = (copy.site, copy.view, copy.sections, copy.rules, copy.recalling)
+        grouped.setdefault(key, []).append(copy.until)
+    return [
+        CopiesThere(key[0], country_of_site(key[0]), *key[1:], len(ends), max(ends)) for key, ends in grouped.items()
+    ]
 
 
 async def _settings(
