@@ -31,10 +31,14 @@ ROWS = {
 
 
 async def found(domicile: Domicile) -> Counter[tuple[str, str]]:
-    """What the audit finds wrong with halves, and nothing else: (site and table, what) -> how many rows."""
+    """What the audit finds wrong with halves: (site and table, what) -> how many rows.
+
+    When the clock is put on, files that an earlier test left half way are found too, and are not asked about here.
+    """
     report = await audit(domicile.sites, domicile.hub, domicile.clock())
-    assert {v.kind for v in report.violations} <= {"half"}, [str(v) for v in report.violations]
-    return Counter({(f"{v.site} {v.table}", v.text.split(" ", 1)[1]): v.count for v in report.violations})
+    wrong = [violation for violation in report.violations if violation.kind != "stray_file"]
+    assert {violation.kind for violation in wrong} <= {"half"}, [str(violation) for violation in wrong]
+    return Counter({(f"{v.site} {v.table}", v.text.split(" ", 1)[1]): v.count for v in wrong})
 
 
 class Couple:

@@ -156,7 +156,8 @@ async def test_a_plan_changes_nothing(mixed: Domicile) -> None:
     """Not even by the probe, whose table is temporary."""
 
     async def state() -> list[object]:
-        tables = [owned.name for owned in mixed.ownership.owned] + [t.name for t in mixed.ownership.site]
+        tables = [owned.name for owned in mixed.ownership.owned]
+        tables += [table.name for table in mixed.ownership.site if table.schema is None]  # nobody reads residue
         digest = "SELECT count(*) AS rows, sum(hashtextextended(t::text, 0)) AS digest FROM {} t"
         return [await site.importer.run(digest.format(name)) for site in mixed.sites.values() for name in tables]
 
