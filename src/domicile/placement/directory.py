@@ -24,6 +24,7 @@ CREATE INDEX interest_member ON interest (member_id);
 CREATE TABLE feed_head (single boolean PRIMARY KEY DEFAULT true CHECK (single), number bigint NOT NULL);
 INSERT INTO feed_head VALUES (true, 0);
 CREATE TABLE feed (number bigint PRIMARY KEY, member_id bigint NOT NULL, site text, epoch integer NOT NULL);
+CREATE INDEX feed_erased ON feed (member_id) WHERE site IS NULL;
 CREATE TABLE relocation (batch_id bigint PRIMARY KEY, source text NOT NULL, target text NOT NULL, state text NOT NULL,
   token bytea NOT NULL, reason text NOT NULL, opened_at timestamptz NOT NULL, seen_at timestamptz NOT NULL);
 CREATE TABLE relocation_member (batch_id bigint REFERENCES relocation, member_id bigint, epoch integer NOT NULL,
