@@ -192,6 +192,25 @@ def test_the_audit_names_a_row_that_a_superuser_forced_in(data: Path) -> None:
     assert domicile(data, "audit")["ok"]
 
 
+def test_reconcile_repairs_what_a_restore_or_a_hand_has_broken(data: Path) -> None:
+    import psycopg
+
+    with Embedded.start(data, ["de-1", "ru-1", "hub"]) as servers:
+        conninfo = make_conninfo(superuser_conninfo(servers.servers["de-1"]), dbname="domicile")
+        with psycopg.connect(conninfo, autocommit=True) as superuser:
+            lost = superuser.execute("DELETE FROM follower WHERE state = 'accepted'").rowcount
+            superuser.execute("UPDATE tally SET posts = posts + 1")
+        assert lost
+        found = domicile(data, "audit", expect=1)
+        assert {(v["kind"], v["table"]) for v in found["violations"]} == {("half", "follow")}
+        done = domicile(data, "reconcile")
+        assert done["pairs"]["follow"]["resent"] == lost == sum(v["count"] for v in found["violations"])
+        assert (done["left"], done["missing"]) == (0, []) and done["recounted"]
+        again = domicile(data, "reconcile")
+        assert again["ok"] and not again["recounted"] and not any(p["resent"] for p in again["pairs"].values())
+        assert domicile(data, "audit")["ok"]
+
+
 def test_the_audit_asks_the_law_of_another_day_and_of_changed_packs(data: Path, tmp_path: Path) -> None:
     rule = residency("DE-TEST", '["FR"]', valid_from="2027-01-01")
     (tmp_path / "de.toml").write_text(HEAD.format(code="DE") + f"[[rule]]\n{rule}{CITED.format(number=7)}")

@@ -8,7 +8,7 @@ where the row that it would hang on is gone.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from domicile.audit.couples import Couple, Found, Key, Seen, look_at_couples
 from domicile.audit.report import Violation
 from domicile.database import Database
 from domicile.ids import SEQUENCE_BITS, SiteName, milliseconds
-from domicile.placement.pairs import AT_HOME, BUCKETS, Pair, PairTable, count_by_bucket, join_sides, parcels_of
+from domicile.placement.pairs import AT_HOME, BUCKETS, Pair, PairTable, Sums, count_by_bucket, join_sides
 from domicile.placement.sites import Site
 
 FINE = 1 << 20
@@ -36,8 +36,6 @@ _TOMBSTONES = """
 SELECT DISTINCT {truth} AS truth, {half} AS half FROM {table} t
 WHERE {dead} AND {version} < %(version)s AND ({since} IS NULL OR {since} < %(since)s) AND {at_home} LIMIT %(limit)s
 """
-
-Sums = dict[int, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,8 @@ class HalfAudit:
 
     async def _differing(self, at: Mapping[SiteName, Pair]) -> set[Couple]:
         """Couples of members who seem to have a half too few, too many or another."""
+        if not await self._differing_buckets(at, 1, "true", {}):
+            return set()
         coarse = await self._differing_buckets(at, BUCKETS, "true", {})
         if not coarse:
             return set()
@@ -96,23 +96,19 @@ class HalfAudit:
     async def _differing_buckets(
         self, at: Mapping[SiteName, Pair], buckets: int, inside: str, asked: dict[str, Any]
     ) -> list[int]:
-        def count_truths(pair: Pair) -> str:
-            waiting = parcels_of(pair.name, pair.truth.whose, pair.truth.others)
-            return count_by_bucket(pair.truth, buckets, inside, waiting)
+        truths, halves = await asyncio.gather(
+            *(self._sum(at, kind, buckets, inside, asked) for kind in ("truth", "half"))
+        )
+        return truths.differing(halves)
 
-        def count_halves(pair: Pair) -> str:
-            return count_by_bucket(pair.half, buckets, inside)
-
-        truths, halves = await asyncio.gather(self._sum(at, count_truths, asked), self._sum(at, count_halves, asked))
-        return sorted(bucket for bucket in truths.keys() | halves.keys() if truths.get(bucket) != halves.get(bucket))
-
-    async def _sum(self, at: Mapping[SiteName, Pair], query: Callable[[Pair], str], asked: dict[str, Any]) -> Sums:
-        """Bucket -> how many rows and the sum of their digests, over all sites."""
-        sums: Sums = {}
-        counted = await asyncio.gather(*(self.sites[name].auditor.run(query(pair), asked) for name, pair in at.items()))
-        for row in (row for rows in counted for row in rows):
-            rows, total = sums.get(row.bucket, (0, 0))
-            sums[row.bucket] = rows + row.rows, total + int(row.total)
+    async def _sum(
+        self, at: Mapping[SiteName, Pair], kind: str, buckets: int, inside: str, asked: dict[str, Any]
+    ) -> Sums:
+        """Counts and digests of one side, over all sites."""
+        sums = Sums()
+        queries = {name: count_by_bucket(pair, kind, buckets, inside) for name, pair in at.items()}
+        for rows in await asyncio.gather(*(self.sites[name].auditor.run(q, asked) for name, q in queries.items())):
+            sums.add(rows)
         return sums
 
     async def _rows(

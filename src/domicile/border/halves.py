@@ -74,14 +74,17 @@ class Pairing:
 
 
 class CountAsk(msgspec.Struct, array_like=True):
+    """How many truths and halves of a pair are there with you, in so many buckets?"""
+
     pair: str
+    buckets: int
 
 
 class Counted(msgspec.Struct, array_like=True):
-    """Live truths and halves of members at home: (bucket, rows, sum of digests). Truths on their way are left out."""
+    """Live truths and halves as `count_by_bucket` counts them: (sign, bucket, rows, digest)."""
 
-    truths: list[tuple[int, int, str]]
-    halves: list[tuple[int, int, str]]
+    truths: list[tuple[int, int, int, int]]
+    halves: list[tuple[int, int, int, int]]
 
 
 class HalvesAsk(msgspec.Struct, array_like=True):
@@ -155,7 +158,7 @@ class Sides:
         """Answer for a site of this process."""
 
         async def count(body: bytes) -> bytes:
-            return encode(await self.count(site, self.pairs[decode(body, CountAsk).pair]))
+            return encode(await self.count(site, decode(body, CountAsk)))
 
         async def show(body: bytes) -> bytes:
             return encode(await self.show(site, decode(body, HalvesAsk)))
@@ -169,12 +172,12 @@ class Sides:
         for channel, handler in (("count", count), ("show", show), ("remove", remove), ("agree", agree)):
             self.exchange.serve(site, f"halves.{channel}", handler)
 
-    async def count(self, site: SiteName, pair: Pair) -> Counted:
+    async def count(self, site: SiteName, asked: CountAsk) -> Counted:
         """Counts and digests of a site's truths and halves, by bucket."""
-        no_parcel = parcels_of(pair.name, pair.truth.whose, pair.truth.others)
-        truths = await self._run(site, count_by_bucket(pair.truth, more=no_parcel))
-        halves = await self._run(site, count_by_bucket(pair.half))
-        return Counted(*([(row.bucket, row.rows, row.total) for row in rows] for rows in (truths, halves)))
+        pair = self.pairs[asked.pair]
+        buckets = BUCKETS if asked.buckets != 1 else 1
+        counted = [await self._run(site, count_by_bucket(pair, kind, buckets)) for kind in ("truth", "half")]
+        return Counted(*([tuple(row) for row in rows] for rows in counted))
 
     async def show(self, site: SiteName, asked: HalvesAsk) -> Halves:
         """The halves in some buckets whose truth is the asker's; halves of the erased are forgotten."""

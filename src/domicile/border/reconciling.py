@@ -10,7 +10,7 @@ no social network: an app says by `Pairing` how its truths are sent.
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -37,7 +37,7 @@ from domicile.border.halves import (
 from domicile.errors import DomicileError, NotResident, Unavailable
 from domicile.ids import MemberId, SiteName
 from domicile.placement.ownership import Ownership
-from domicile.placement.pairs import Pair, pairs_of
+from domicile.placement.pairs import BUCKETS, Pair, Sums, pairs_of
 from domicile.placement.routing import SiteWriter
 
 log = structlog.get_logger("domicile.reconciling")
@@ -200,20 +200,25 @@ class Reconciler:
 
     async def _differing_buckets(self, pair: Pair, report: Reconciled) -> list[int]:
         """Buckets in which truths and halves do not come out the same; none while a site is silent."""
-        truths: dict[int, tuple[int, int]] = {}
-        halves: dict[int, tuple[int, int]] = {}
+        truths, halves = await self._count(pair, 1, report)
+        report.compared[pair.name] += sum(rows for rows, _ in truths.values())
+        if report.missing or truths == halves:
+            return []
+        truths, halves = await self._count(pair, BUCKETS, report)
+        return [] if report.missing else truths.differing(halves)
+
+    async def _count(self, pair: Pair, buckets: int, report: Reconciled) -> tuple[Sums, Sums]:
+        """Truths and halves over all sites."""
+        truths, halves, here = Sums(), Sums(), next(iter(self.router.sites))
         for site in self.router.sites:
             try:
-                counted = await self._ask(next(iter(self.router.sites)), site, "count", CountAsk(pair.name), Counted)
+                counted = await self._ask(here, site, "count", CountAsk(pair.name, buckets), Counted)
             except Unavailable:
                 report.missing.add(site)
                 continue
-            _add(truths, counted.truths)
-            _add(halves, counted.halves)
-        if report.missing:
-            return []
-        report.compared[pair.name] += sum(rows for rows, _ in truths.values())
-        return sorted(bucket for bucket in truths.keys() | halves.keys() if truths.get(bucket) != halves.get(bucket))
+            truths.add(counted.truths)
+            halves.add(counted.halves)
+        return truths, halves
 
     async def _look(self, site: SiteName, pair: Pair, salt: int, buckets: list[int], report: Reconciled) -> Differences:
         """Compare a site's truths in some buckets with what the others' homes hold of them."""
@@ -333,9 +338,3 @@ class Reconciler:
                 for row in theirs:
                     if row.key in agreed:
                         report.pruned += await self.sides.prune(site, pair, row)
-
-
-def _add(sums: dict[int, tuple[int, int]], counted: Iterable[tuple[int, int, str]]) -> None:
-    for bucket, rows, total in counted:
-        known, sum_of = sums.get(bucket, (0, 0))
-        sums[bucket] = known + rows, sum_of + int(total)

@@ -13,9 +13,8 @@ from domicile.placement.marks import PairSide, pair_side
 from domicile.placement.ownership import Ownership
 
 BUCKETS = 1 << 12
-AT_HOME = (
-    "NOT EXISTS (SELECT FROM public.resident r WHERE r.member_id = {owner} AND r.state NOT IN ('home', 'leaving'))"
-)
+_SERVED = "('home', 'leaving')"
+AT_HOME = f"NOT EXISTS (SELECT FROM public.resident r WHERE r.member_id = {{owner}} AND r.state NOT IN {_SERVED})"
 """A condition in SQL: nobody who has moved away, or is arriving and still counted where they come from."""
 
 
@@ -166,24 +165,56 @@ def _column(name: str) -> str:
     return f"t.{sql.Identifier(name).as_string()}"
 
 
-def count_by_bucket(table: PairTable, buckets: int = BUCKETS, inside: str = "true", more: str = "true") -> str:
-    """A statement: bucket of keys -> how many live rows of members at home, and the sum of their contents.
+class Sums(dict[int, tuple[int, int]]):
+    """Bucket -> how many rows, and their digests together. What adds up to nothing is not there."""
 
-    `inside` limits the rows by `key`, `more` by what else SQL can say of a row `t`.
+    def add(self, counted: Iterable[tuple[int, int, int, int]]) -> None:
+        """Add what `count_by_bucket` finds at one site."""
+        for sign, bucket, rows, digest in counted:
+            known, digests = self.pop(bucket, (0, 0))
+            found = (known + sign * rows, digests ^ digest)
+            if any(found):
+                self[bucket] = found
+
+    def differing(self, other: "Sums") -> list[int]:
+        """The buckets in which they are not the same."""
+        return sorted(bucket for bucket in self.keys() | other.keys() if self.get(bucket) != other.get(bucket))
+
+
+def count_by_bucket(pair: Pair, kind: str, buckets: int = 1, inside: str = "true") -> str:
+    """A statement for `Sums.add`: bucket of keys -> how many live rows of one side, and their contents' hashes, XORed.
+
+    Not counted are rows of members who are not at home, and truths of which a parcel is on its way. There are few, so
+    they are found by themselves and taken off (sign -1): joined to every row they would cost more than the counting.
+    `inside` limits the rows by `key`.
     """
-    return f"""
-SELECT key & {buckets - 1} AS bucket, count(*) AS rows, sum({table.content("key")})::text AS total
-FROM (SELECT {", ".join((*table.compared, f"{table.key()} AS key"))} FROM {table.table} t
-  WHERE {table.live} AND {more} AND {AT_HOME.format(owner=table.whose)}) t
-WHERE {inside} GROUP BY 1
-"""
+    table = pair.side(kind)
+    away = f"(SELECT member_id FROM public.resident WHERE state NOT IN {_SERVED}) r JOIN"
+    parts = [(1, "", ""), (-1, away, f"ON {table.whose} = r.member_id")]
+    if kind == "truth":
+        waiting = f"(SELECT DISTINCT member_id, recipient FROM public.outbox o WHERE {_is_of(pair.name)}) o JOIN"
+        tie = (
+            f"ON {table.whose} = o.member_id AND {table.others} = o.recipient AND {AT_HOME.format(owner='o.member_id')}"
+        )
+        parts.append((-1, waiting, tie))
+    bucket, grouped = ("0::bigint", "") if buckets == 1 else (f"key & {buckets - 1}", "GROUP BY 2")
+    columns = ", ".join((*table.compared, f"{table.key()} AS key"))
+    return " UNION ALL ".join(
+        f"SELECT {sign} AS sign, {bucket} AS bucket, count(*) AS rows,"
+        f" coalesce(bit_xor({table.content('key')}), 0) AS digest"
+        f" FROM (SELECT {columns} FROM {joined} {table.table} t {tie} WHERE {table.live}) t WHERE {inside} {grouped}"
+        for sign, joined, tie in parts
+    )
 
 
-def parcels_of(pair: str, sender: str, recipient: str, outbox: str = "public.outbox") -> str:
+def _is_of(pair: str) -> str:
+    kind, later = sql.Literal(pair).as_string(), sql.Literal(f"{pair}-").as_string()
+    return f"(o.kind = {kind} OR starts_with(o.kind, {later}))"
+
+
+def parcels_of(pair: str, sender: str, recipient: str) -> str:
     """A condition in SQL: no parcel of this pair is on its way from the sender to the recipient."""
-    kind = sql.Literal(pair).as_string()
-    later = sql.Literal(f"{pair}-").as_string()
     return (
-        f"NOT EXISTS (SELECT FROM {outbox} o WHERE o.member_id = {sender} AND o.recipient = {recipient}"
-        f" AND (o.kind = {kind} OR starts_with(o.kind, {later})))"
+        f"NOT EXISTS (SELECT FROM public.outbox o WHERE o.member_id = {sender} AND o.recipient = {recipient}"
+        f" AND {_is_of(pair)})"
     )
