@@ -7,6 +7,7 @@ import runpy
 import msgspec
 import pytest
 
+from domicile.cli.lazy import Waiting
 from domicile.config import Config
 from domicile.law.library import load_packs
 from shape.source import ROOT
@@ -36,6 +37,7 @@ def commands() -> list[str]:
     found = []
     while todo:
         name, command = todo.pop()
+        command = command.load() if isinstance(command, Waiting) else command
         inner = getattr(command, "commands", None)
         if inner is None:
             found.append(name.strip())

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, MetaData, String, Table, Text
 
 from domicile.errors import Misconfigured
+from domicile.law.categories import CATEGORIES
 from domicile.network.schema import metadata
-from domicile.placement.ownership import ROOT, categories, harmless, load_ownership, local, network, personal, stays
+from domicile.placement.ownership import ROOT, harmless, load_ownership, local, network, personal, stays
 from domicile.placement.tables import add_engine_tables, number, other_member, owner
 
 NETWORK = load_ownership(metadata)
@@ -32,7 +33,7 @@ def test_what_is_collected_can_be_listed_column_by_column() -> None:
     inventory = {(table.fullname, column.name): category for table, column, category in NETWORK.personal_columns()}
     assert inventory["vault.credential", "email"] == "user.contact.email"
     assert inventory["account", "handle"] == "user.account.username"
-    assert set(inventory.values()) <= categories()
+    assert set(inventory.values()) <= CATEGORIES
     assert NETWORK["vault.credential"].sealed.keys() == {"email", "phone", "birth_date", "password_hash"}
 
 

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from domicile.cli.keeping import describe_residue, show_residue
+from domicile.cli.lazy import lazy_group
 from domicile.cli.output import (
     ConfigOption,
     DataOption,
@@ -29,7 +30,16 @@ from domicile.placement.whereabouts import Whereabouts, find_whereabouts
 from domicile.relocation.erasure import Receipt
 from domicile.running import Domicile
 
-member_app = typer.Typer(help="Members: add, find, look where their data is, hand out a token.", no_args_is_help=True)
+member_app = typer.Typer(
+    cls=lazy_group(
+        {
+            "tell": ("domicile.cli.tell:tell_command", "Tell whoever must move, before, in their own language."),
+            "import": ("domicile.cli.importing:import_command", "Take in what a member wrote elsewhere."),
+        }
+    ),
+    help="Members: add, find, look where their data is, move it, erase it.",
+    no_args_is_help=True,
+)
 
 MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="A member's id or handle.")]
 ROLES = ("member", "owner")

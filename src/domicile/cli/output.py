@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -21,14 +21,16 @@ from rich.table import Table
 from domicile.config import Config, load_config
 from domicile.errors import DomicileError, InvalidFields, InvalidInput, Misconfigured, NotFound
 from domicile.ids import MemberId, SiteName, parse_member_id
-from domicile.running import Domicile
-from domicile.wiring import open_domicile
+
+if TYPE_CHECKING:
+    from domicile.running import Domicile
 
 T = TypeVar("T")
 
 DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder.", show_default="./domicile-data")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="A TOML file with settings.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+SitesOption = Annotated[str | None, typer.Option("--sites", help="Countries or site names, like de,ru,cn,us.")]
 OnOption = Annotated[str | None, typer.Option("--on", help="A day, YYYY-MM-DD; today if not given.")]
 
 out = Console()
@@ -67,18 +69,20 @@ def has_network(config: Config) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def running(config: Config, *, collects: bool = True) -> AsyncIterator[Domicile]:
+async def running(config: Config, *, collects: bool = True) -> AsyncIterator["Domicile"]:
     """The network of a data folder: attached to, if `up` is running, else started for this command alone.
 
     `collects=False` is for commands that store nothing of a member: they work also while a start is refused.
     """
     if not has_network(config):
         raise Misconfigured(f"{config.data} holds no network yet; `up` or `seed` makes one")
+    from domicile.wiring import open_domicile  # commands that open no network need not wait for it to load
+
     async with open_domicile(config, progress=say, collects=collects) as domicile:
         yield domicile
 
 
-def on_network(config: Config, fn: Callable[[Domicile], Awaitable[T]], *, collects: bool = True) -> T:
+def on_network(config: Config, fn: "Callable[[Domicile], Awaitable[T]]", *, collects: bool = True) -> T:
     """Run `fn` with the network of a data folder."""
 
     async def work() -> T:
@@ -88,7 +92,7 @@ def on_network(config: Config, fn: Callable[[Domicile], Awaitable[T]], *, collec
     return run(work())
 
 
-def look_at_network(config: Config, fn: Callable[[Domicile], Awaitable[T]]) -> T:
+def look_at_network(config: Config, fn: "Callable[[Domicile], Awaitable[T]]") -> T:
     """`on_network` for a `fn` that stores nothing of a member."""
     return on_network(config, fn, collects=False)
 
@@ -163,7 +167,7 @@ def parse_day(text: str | None) -> date | None:
         raise InvalidInput(f"{text!r} is no day; write it like 2025-07-01") from None
 
 
-async def find_member(domicile: Domicile, text: str) -> MemberId:
+async def find_member(domicile: "Domicile", text: str) -> MemberId:
     """A member by id or by @handle. Raises NotFound."""
     member = parse_member_id(text)
     if member is not None:

@@ -32,7 +32,7 @@ NOTES = (
 )
 
 
-def stats(data: DataOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+def stats_command(data: DataOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Members and unique users by country, and when each threshold of the packs will be crossed."""
     with failures(json):
         chosen = settings(data, config)

@@ -14,7 +14,6 @@ live.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
 
@@ -34,6 +33,7 @@ from sqlalchemy import (
 )
 
 from domicile.errors import Misconfigured
+from domicile.law.categories import CATEGORIES
 from domicile.placement.marks import Info, PairSide, find_pair_problems
 from domicile.placement.recalls import find_missing_columns
 
@@ -318,7 +318,7 @@ def _check_unowned(table: Table, kind: Kind) -> Iterator[Problem]:
 
 def _check_column(table: Table, column: Column[Any]) -> Iterator[Problem]:
     for category in categories_of(column):
-        if category not in categories():
+        if category not in CATEGORIES:
             yield Problem(table.fullname, column.name, f"{category!r} is no fideslang category; {_nearest(category)}")
     if column.info.get("domicile.sealed") and table.schema != VAULT:
         yield Problem(table.fullname, column.name, f'sealed columns live in schema="{VAULT}"')
@@ -367,18 +367,10 @@ def _looks_personal(name: str) -> str | None:
     return next((key for pattern, key in _PERSONAL_NAMES.items() if re.fullmatch(pattern, name.lower())), None)
 
 
-@cache
-def categories() -> frozenset[str]:
-    """fideslang's keys of data categories (the taxonomy that Fides publishes)."""
-    from fideslang.default_taxonomy import DEFAULT_TAXONOMY
-
-    return frozenset(str(category.fides_key) for category in DEFAULT_TAXONOMY.data_category or ())
-
-
 def _nearest(category: str) -> str:
     import difflib
 
-    match = difflib.get_close_matches(category, sorted(categories()), n=1)
+    match = difflib.get_close_matches(category, sorted(CATEGORIES), n=1)
     return f"did you mean {match[0]!r}?" if match else "see fideslang's data categories"
 
 

@@ -162,9 +162,13 @@ class Journal:
             await add_entry(hub, head, batch.number, "vouch", fields, self.clock())
 
     async def owe(self, batch: Batch) -> None:
-        """The target has settled: its members are free. What the source still holds is owed."""
+        """The target has settled: its members are free. What the source still holds is owed, to whoever asks first."""
         async with self._entering("owe") as (hub, head):
             await _decide(hub, batch, "owed")
+            await hub.execute(
+                "UPDATE relocation SET seen_at = clock_timestamp() - interval '1 hour' WHERE batch_id = %s",
+                (batch.number,),
+            )
             await hub.execute("UPDATE relocation_member SET moving = false WHERE batch_id = %s", (batch.number,))
             await add_entry(hub, head, batch.number, "owe", {"site": batch.source}, self.clock())
 
