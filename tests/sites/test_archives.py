@@ -79,7 +79,7 @@ async def test_another_server_can_take_the_lists_in(exported: tuple[zipfile.ZipF
     assert [row["Account address"].split("@")[0] for row in follows] == ["ben_stays"]
     assert list(follows[0]) == ["Account address", "Show boosts", "Notify on new posts", "Languages"]
     (bookmark,) = csv.reader(io.StringIO(packed.read("bookmarks.csv").decode()))
-    assert read(packed, "likes.json")["orderedItems"] == bookmark
+    assert read(packed, "likes.json")["orderedItems"] == read(packed, "bookmarks.json")["orderedItems"] == bookmark
 
 
 async def test_the_outbox_is_activitystreams_with_pictures_and_answers(

@@ -176,3 +176,34 @@ async def test_while_a_site_is_unreachable_its_members_keep_working(domicile: Do
     gone = await member("US")
     with unreachable(domicile.exchange, "de-1"):
         assert (await domicile.erasure.erase(gone)).home == AMERICA
+
+
+async def test_that_somebody_lived_elsewhere_before_is_forgotten_too(domicile: Domicile, member: MakeMember) -> None:
+    gone = await member("US")
+    assert (await domicile.coordinator.relocate([gone], AMERICA, GERMANY, "a test")).members == [gone]
+    (before,) = await domicile.sites[AMERICA].importer.run("SELECT state FROM resident WHERE member_id = %s", (gone,))
+    assert before.state == "moved"
+    assert (await domicile.erasure.erase(gone)).open == ()
+    for site in domicile.sites.values():
+        assert not await site.importer.run("SELECT FROM resident WHERE member_id = %s", (gone,))
+
+
+async def test_a_parcel_whose_sender_is_erased_meanwhile_holds_up_nobody_else(
+    domicile: Domicile, member: MakeMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, other, followed = await member("DE"), await member("DE"), await member("US")
+    for follower in (gone, other):
+        await domicile.follows.follow(follower, followed)
+    real = domicile.exchange.ask
+
+    async def erase_then_ask(site: SiteName, channel: str, message: object, answer: type) -> object:
+        monkeypatch.undo()
+        await domicile.erasure.erase(gone)
+        return await real(site, channel, message, answer)
+
+    monkeypatch.setattr(domicile.exchange, "ask", erase_then_ask)
+    await domicile.tick()
+    assert (await counted(domicile, followed))[1] >= 1
+    await domicile.reconciler.round()
+    assert (await counted(domicile, followed))[1] == 1
+    assert not await everywhere(domicile, gone)

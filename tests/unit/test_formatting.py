@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domicile.network.formatting import find_mentions, find_tags, to_html
+from domicile.network.formatting import find_mentions, find_tags, to_html, to_text
 
 URL = "https://social.example"
 KNOWN = {"anna": "Anna"}
@@ -45,6 +45,14 @@ def test_the_words_stay_as_they_were(text: str) -> None:
     shown = html.unescape(re.sub(r"<[^>]+>", "", render(text).replace("<br>", "\n")))
     said = re.sub(r"https?://(www\.)?", "", text.strip(), flags=re.IGNORECASE)
     assert "".join(re.sub(r"https?://(www\.)?", "", shown).split()).casefold() == "".join(said.split()).casefold()
+
+
+@given(
+    st.lists(st.sampled_from(["a word", "@anna", "#tag", "https://www.example.org/a?b=1&c=2", "<b> & \n"]), max_size=6)
+)
+def test_what_was_typed_comes_back_to_be_edited(words: list[str]) -> None:
+    text = " ".join(words)
+    assert to_text(render(text)).split() == text.replace("@anna", "@Anna").split()
 
 
 def test_paragraphs_and_lines() -> None:

@@ -170,6 +170,10 @@ def _violations(doubts: Iterable[Doubt]) -> list[Violation]:
     for doubt in doubts:
         grouped.setdefault((doubt.kind, doubt.site, doubt.text), []).append(doubt.member)
     return [
-        Violation(kind, site, "resident", len(members), tuple(sorted(members)[:10]), f"{len(members)} members: {text}")
+        Violation(kind, site, "resident", len(members), tuple(sorted(members)[:10]), f"{_many(len(members))}: {text}")
         for (kind, site, text), members in grouped.items()
     ]
+
+
+def _many(members: int) -> str:
+    return "1 member" if members == 1 else f"{members} members"

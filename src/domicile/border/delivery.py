@@ -161,7 +161,10 @@ class Deliverer:
         if receipt is None:
             await self._postpone(row, REFUSED_WAIT)
             return
-        await self._settle_parcel(row, receipt)
+        try:
+            await self._settle_parcel(row, receipt)
+        except NotFound:
+            log.info("a parcel's sender was erased while it was under way; the reconciler finds what it left")
 
     async def _carry(self, site: SiteName, row: Row) -> Receipt | None:
         """Take one parcel to the recipient's home; None when the border refuses the sender's id there."""
@@ -204,6 +207,8 @@ class Deliverer:
 
         try:
             await self.router.transact(row.member_id, postpone)
+        except NotFound:
+            log.info("a parcel's sender was erased meanwhile")
         except Unavailable:
             log.info("a parcel waits: its sender's site does not answer either")
 

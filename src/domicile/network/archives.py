@@ -1,7 +1,8 @@
 """A member's archive: one ZIP with everything as JSON, what Mastodon takes back in, the pictures, and a page to read.
 
-`following_accounts.csv`, `followers.csv` and `bookmarks.csv` have Mastodon's columns; `actor.json`, `outbox.json` and
-`likes.json` are ActivityStreams 2.0 (W3C). `data/` holds every owned row, `manifest.json` the SHA-256 of each file.
+`following_accounts.csv`, `followers.csv` and `bookmarks.csv` have Mastodon's columns; `actor.json`, `outbox.json`,
+`likes.json` and `bookmarks.json` are ActivityStreams 2.0 (W3C). `data/` holds every owned row, `manifest.json` the
+SHA-256 of each file.
 """
 
 import csv
@@ -70,8 +71,13 @@ class Archives:
         notes = list(self._notes(archive, actor, handles, names))
         yield "actor.json", _json(self._actor(archive, actor, names))
         yield "outbox.json", _json(_collection("outbox.json", [_created(note) for note in notes]))
-        likes = [self._address(row, handles) for row in archive.tables["reaction"] if row["kind"] == "favourite"]
-        yield "likes.json", _json(_collection("likes.json", likes))
+        marked: dict[str, list[str]] = {"favourite": [], "bookmark": []}
+        for row in archive.tables["reaction"]:
+            if row["kind"] in marked:
+                marked[row["kind"]].append(self._address(row, handles))
+        yield "likes.json", _json(_collection("likes.json", marked["favourite"]))
+        yield "bookmarks.json", _json(_collection("bookmarks.json", marked["bookmark"]))
+        yield "bookmarks.csv", _csv(None, ((address,) for address in marked["bookmark"]))
         yield from self._lists(archive, handles)
         yield "index.html", _page(archive, notes).encode()
 
@@ -88,8 +94,6 @@ class Archives:
         known = [r for r in archive.tables["follower"] if r["state"] == "accepted" and int(r["follower"]) in handles]
         addresses = ((f"{handles[int(row['follower'])]}@{host}",) for row in known)
         yield "followers.csv", _csv(("Account address",), addresses)
-        kept = [row for row in archive.tables["reaction"] if row["kind"] == "bookmark"]
-        yield "bookmarks.csv", _csv(None, ((self._address(row, handles),) for row in kept))
 
     async def _handles(self, archive: Archive) -> dict[int, str]:
         """The names of others that this member may see at home now; who may not be shown stays an opaque id."""

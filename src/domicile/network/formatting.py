@@ -11,6 +11,8 @@ MENTION = re.compile(r"(?<![\w/@.])@([A-Za-z0-9_][A-Za-z0-9_-]{0,29})(?:@([A-Za-
 TAG = re.compile(r"(?<![\w/&])[#＃](\w*[^\W\d_]\w*)")
 _TOKEN = re.compile(f"{URL.pattern}|{MENTION.pattern}|{TAG.pattern}", re.IGNORECASE)
 
+_LINK = re.compile(r'<a href="([^"]*)" target="_blank"[^>]*>[^<]*</a>')
+
 _ALLOWED = {"p", "br", "a", "span"}
 _ATTRIBUTES = {"a": {"href", "class", "target"}, "span": {"class"}}
 
@@ -40,6 +42,12 @@ def to_html(text: str, known: Mapping[str, str], url: str) -> str:
         link_rel="nofollow noopener noreferrer",
         url_schemes={"http", "https"},
     )
+
+
+def to_text(markup: str) -> str:
+    """What `to_html` was made of, so that it can be edited: links as they were written, and no markup."""
+    text = _LINK.sub(lambda link: link[1], re.sub(r"</p>\s*<p>", "\n\n", markup))
+    return html.unescape(re.sub(r"<[^>]+>", "", re.sub(r"<br\s*/?>", "\n", text)))
 
 
 def _inline(text: str, known: Mapping[str, str], url: str) -> str:

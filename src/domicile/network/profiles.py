@@ -8,7 +8,7 @@ import msgspec
 from domicile.border.crossing import Door
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, SiteName
-from domicile.network.formatting import to_html
+from domicile.network.formatting import to_html, to_text
 from domicile.network.items import PROFILE_COLUMNS, Profile, ProfileItem, read_profile
 from domicile.network.media import drop_file, lock_files
 from domicile.network.names import clean_text
@@ -90,8 +90,8 @@ class Profiles:
             row = rows[0]
             profile = read_profile(row, reader.site.country)
             preferences = Preferences(
-                note=_source(row.note),
-                fields=[[name, _source(value)] for name, value in row.fields],
+                note=to_text(row.note),
+                fields=[[name, to_text(value)] for name, value in row.fields],
                 visibility=VISIBILITIES[row.default_visibility],
                 sensitive=row.default_sensitive,
                 language=row.language,
@@ -190,15 +190,6 @@ class Profiles:
 async def _portraits(writer: SiteWriter) -> set[str]:
     row = await writer.one("SELECT avatar, header FROM account WHERE member_id = %s", (writer.member,))
     return {digest for digest in (row.avatar, row.header) if digest} if row else set()
-
-
-def _source(markup: str) -> str:
-    """The plain text that a note was made from."""
-    import html
-    import re
-
-    text = re.sub(r"</p>\s*<p>", "\n\n", markup)
-    return html.unescape(re.sub(r"<[^>]+>", "", re.sub(r"<br\s*/?>", "\n", text)))
 
 
 def _rank(item: ProfileItem, text: str) -> tuple[bool, int, int]:

@@ -265,9 +265,11 @@ class Router:
 
     async def _hear(self, site: Site, entries: list[FeedEntry], up_to: int) -> None:
         """A piece of the feed, in one transaction."""
+        erased = [entry.member for entry in entries if entry.home is None]
+        await _forget_residents(site, erased)
         async with site.app.transaction() as session:
             await _apply(session, entries)
-            if erased := [entry.member for entry in entries if entry.home is None]:
+            if erased:
                 await self.forget(session, erased)
             await session.execute(
                 "INSERT INTO feed_position VALUES ('home', %s) ON CONFLICT (feed) DO UPDATE SET entry = EXCLUDED.entry",
@@ -345,6 +347,16 @@ def _in_one(query: str, columns: str, joins: str) -> str:
 def asked_for(members: Mapping[MemberId, int]) -> Asked:
     """The parameters of AT_HOME for these members and the epochs known of them."""
     return {"members": array(members), "epochs": array(members.values())}
+
+
+async def _forget_residents(site: Site, erased: Sequence[MemberId]) -> None:
+    """That erased members once lived here is forgotten too, but for those whom a batch still names."""
+    if erased:
+        await site.importer.run(
+            "DELETE FROM resident r WHERE r.member_id = ANY (%s::bigint[]) AND r.state = 'moved' AND NOT r.tracked"
+            " AND NOT EXISTS (SELECT FROM relocation b WHERE r.member_id = ANY (b.members))",
+            (array(erased),),
+        )
 
 
 async def _apply(session: Session, entries: Sequence[FeedEntry]) -> None:

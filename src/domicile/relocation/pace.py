@@ -11,8 +11,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
-SMALLEST, SMALL, FIRST, LARGEST = 10, 100, 200, 1_000
-SHORT_MS, LONG_MS = 120.0, 200.0
+SMALLEST, SMALL, FIRST, LARGEST = 10, 100, 500, 1_000
+AIM_MS = 150.0
+"""How long a batch may hold its members' writes up: half as much again is still under the quarter of a second."""
 LONGEST_REST_S = 5.0
 
 
@@ -69,7 +70,8 @@ class Pace:
 
     def learn(self, members: int, waited_ms: float) -> None:
         """A batch of so many members held their writes up for so long."""
-        if waited_ms > LONG_MS and members <= self.batch_size:
-            self.batch_size = max(self.batch_size // 2, min(SMALL, self.batch_size))
-        elif waited_ms < SHORT_MS and members >= self.batch_size:
-            self.batch_size = min(self.batch_size + self.batch_size // 2 + 1, self.largest)
+        fitting = round(members * min(max(AIM_MS / max(waited_ms, 1.0), 0.6), 1.5))
+        if waited_ms > AIM_MS:
+            self.batch_size = max(min(self.batch_size, fitting), min(SMALL, self.batch_size))
+        else:
+            self.batch_size = min(max(self.batch_size, fitting), self.largest)
