@@ -1,12 +1,12 @@
 """A coordinator in a process of its own, which at one point of a relocation dies, stops, or hangs a server."""
 
 import asyncio
-import multiprocessing
 import os
 import signal
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import forks
 from crash_scene import Scene, act_out
 from domicile.config import load_config
 from domicile.law.library import load_packs
@@ -16,13 +16,10 @@ from network_at import impatient, stop_server
 LAW = load_packs(None)  # read once, by the server of which the processes are forks
 LONGEST_S = 120
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["coordinator_process"])
-
 
 def start_coordinator(data: Path, scene: Scene, victim: str) -> BaseProcess:
     """Act a scene out. At its point `victim`: `kill coordinator`, `stop coordinator`, or `hang NAME` of a server."""
-    process = _context.Process(target=_coordinate, args=(str(data), scene, victim), daemon=True)
+    process = forks.context.Process(target=_coordinate, args=(str(data), scene, victim), daemon=True)
     process.start()
     return process
 

@@ -14,7 +14,7 @@ from domicile.config import load_config
 from domicile.database import Database
 from domicile.ids import MemberId
 from domicile.network.forms import SignUp
-from domicile.placement.embedded import discard
+from domicile.placement.embedded import Embedded, discard
 from domicile.placement.sites import DATABASE, superuser_conninfo
 from domicile.placement.supervisor import inhabitants, postmaster_pid
 from domicile.running import Domicile
@@ -103,10 +103,17 @@ async def superuser(domicile: Domicile, name: str) -> AsyncIterator[Database]:
 def killed(domicile: Domicile, name: str) -> Iterator[None]:
     """The server is killed with -9 and stays down for the block: its supervisor is held meanwhile."""
     assert domicile.embedded is not None
-    assert domicile.embedded._supervisor is not None
-    supervisor = domicile.embedded._supervisor._process
+    with killed_server(domicile.embedded, domicile.config.data, name):
+        yield
+
+
+@contextlib.contextmanager
+def killed_server(embedded: Embedded, data: Path, name: str) -> Iterator[None]:
+    """The same for servers that are not ours."""
+    assert embedded._supervisor is not None
+    supervisor = embedded._supervisor._process
     assert isinstance(supervisor, subprocess.Popen)
-    folder = (domicile.config.data / "pg").resolve() / name
+    folder = (data / "pg").resolve() / name
     os.kill(supervisor.pid, signal.SIGSTOP)
     try:
         os.kill(postmaster_pid(folder), signal.SIGKILL)

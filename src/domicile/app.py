@@ -17,6 +17,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -193,14 +194,18 @@ class App(Engine):
         """`tick` for ever, and beside it `tidy`, which may take long; a failure is logged and tried again."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_keep_doing(self.tick, TICK_S))
+            tasks.create_task(_keep_doing(partial(self.welcome, self._repair), TICK_S))
             tasks.create_task(_keep_doing(self.tidy, TIDY_EVERY_S))
 
     async def repair(self) -> None:
         """What a start does first: finish erasures and placements that a crash cut short."""
         for name in self.sites:
             with contextlib.suppress(Unavailable):
-                await self.erasure.resume(name)
-                await self._finish_placements(name)
+                await self._repair(name)
+
+    async def _repair(self, name: SiteName) -> None:
+        await self.erasure.resume(name)
+        await self._finish_placements(name)
 
     def _site(self, name: str) -> Site:
         found = self.sites.get(SiteName(name))

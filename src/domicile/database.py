@@ -321,7 +321,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[_Connection]:
         """A connection that answers: one that died while it lay idle is replaced before anybody has used it."""
-        connection = await self._take()
+        connection = await self.take()
         try:
             yield connection
         except psycopg.Error as error:
@@ -332,7 +332,7 @@ class Database:
         finally:
             await self._give_back(connection)
 
-    async def _take(self) -> _Connection:
+    async def take(self) -> _Connection:
         """A connection, waiting a little while the server comes back; not at all if it failed to a moment ago."""
         if time.monotonic() < self._resting_until:
             raise Unavailable(f"{self.name} did not answer a moment ago")

@@ -5,12 +5,13 @@ It knows no social network: `wiring` builds one on it, and so can somebody else'
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import structlog
 from sqlalchemy import MetaData
 
 from domicile.audit.search import Ground
@@ -32,8 +33,17 @@ from domicile.placement.ownership import Ownership, load_ownership
 from domicile.placement.pgbinaries import account, find
 from domicile.placement.routing import Clock, Router
 from domicile.placement.sealing import load_secret, load_site_key
-from domicile.placement.servers import open_servers
-from domicile.placement.sites import DATABASE, Credentials, Site, check_server, make_site, superuser_conninfo
+from domicile.placement.servers import Servers, open_servers
+from domicile.placement.silence import is_reachable, looking
+from domicile.placement.sites import (
+    DATABASE,
+    Credentials,
+    Site,
+    check_roles,
+    check_server,
+    make_site,
+    superuser_conninfo,
+)
 from domicile.plan.planning import Network
 from domicile.plan.prices import Prices, load_prices
 from domicile.relocation.agent import SiteAgent
@@ -53,6 +63,8 @@ from domicile.relocation.scrub import Scrub
 from domicile.relocation.tidying import Tidying
 from domicile.relocation.wishes import Wishes
 from domicile.transport.exchange import Exchange
+
+log = structlog.get_logger("domicile")
 
 Upgrade = Callable[[str, str, str], None]
 """(name, `site` or `hub`, the owner's connection string): bring a database to this version's tables."""
@@ -84,6 +96,9 @@ class Engine:
     upgrade: Upgrade = field(repr=False)
     embedded: Embedded | None
     credentials: dict[str, Credentials] = field(repr=False)
+    look: Upgrade = field(repr=False)
+    silent: dict[SiteName, str] = field(repr=False)
+    """Sites that did not answer at the start, and why they do not serve."""
 
     def to_plan(self, prices: Prices | None = None) -> Network:
         """What a plan is made of, with prices of one's own or the made-up ones."""
@@ -122,13 +137,50 @@ class Engine:
 
     async def finish_restores(self) -> list[str]:
         """What was restored and has not asked yet asks now, the hub first; their names."""
-        return [name for name in ("hub", *self.sites) if await self.backups(name).finish()]
+        names = ("hub", *(name for name in self.sites if name not in self.silent))
+        return [name for name in names if await self.backups(name).finish()]
 
     async def refuse_unfinished_restores(self) -> None:
         """For whoever attaches, and leaves repairs to the process that serves. Raises Misconfigured."""
-        for name in ("hub", *self.sites):
+        for name in ("hub", *(name for name in self.sites if name not in self.silent)):
             if await self.backups(name).is_unfinished():
                 raise Misconfigured(f"{name} was restored and has not asked yet who has moved on since; start `up`")
+
+    async def welcome(self, repair: Callable[[SiteName], Awaitable[None]]) -> None:
+        """Recurring work: a site that was silent at the start and is back serves when all is as a start wants it.
+
+        `repair` is what the app does before a site serves.
+        """
+        for name, why in list(self.silent.items()):
+            if not await is_reachable(self.credentials[name].app):
+                continue
+            try:
+                with looking():
+                    await self._look_at(name)
+                    await repair(name)
+            except DomicileError as error:
+                self.silent[name] = error.detail
+                self.sites[name].shut(error.detail)
+                if error.detail != why:
+                    log.warning("a site that was silent is back and may not serve yet", site=name, why=error.detail)
+                continue
+            del self.silent[name]
+            self.sites[name].shut(None)
+            log.info("a site that was silent at the start is back", site=name)
+
+    async def _look_at(self, name: SiteName) -> None:
+        credential = self.credentials[name]
+        await check_roles(name, credential)
+        await asyncio.to_thread(self.look, name, "site", credential.owner)
+        fresh = Database(name, credential.app, size=1)  # settings are those of when a connection began
+        await fresh.open()
+        try:
+            await check_server(name, fresh)
+        finally:
+            await fresh.close()
+        await self.backups(name).finish()
+        await self.collecting.check()
+        await self.collecting.record()
 
     async def _ask_the_sites(self) -> Asked:
         recovered = await self.recovery.recover(older=True)
@@ -212,18 +264,20 @@ async def open_engine(
     """
     ownership = load_ownership(metadata)
     async with contextlib.AsyncExitStack() as stack:
-        embedded, credentials = await open_servers(config, stack, exclusive=exclusive, progress=progress)
-        engine = _assemble(config, ownership, credentials, embedded, law, policy, proofs, clock, upgrade, announces)
+        servers = await open_servers(config, stack, exclusive=exclusive, progress=progress)
+        alone = servers.embedded is not None and servers.embedded.owned
+        look = upgrade if alone else attached or upgrade
+        engine = _assemble(config, ownership, servers, law, policy, proofs, clock, upgrade, look, announces)
         await _open_pools(engine, stack)
         refused, asked = await _ask_before(engine)
         if refused and collects:
             raise refused
         if not refused:  # while it is refused, the tables stay as the version before left them
-            alone = embedded is not None and embedded.owned
-            await _upgrade(credentials, upgrade if alone else attached or upgrade)
-        if embedded is None:
+            await _upgrade(engine)
+        if engine.embedded is None:
             for name, site in engine.sites.items():
-                await check_server(name, site.app)
+                if name not in engine.silent:
+                    await check_server(name, site.app)
         if collects:
             if not asked:
                 await engine.collecting.check()
@@ -235,17 +289,18 @@ async def open_engine(
 def _assemble(
     config: Config,
     ownership: Ownership,
-    credentials: dict[str, Credentials],
-    embedded: Embedded | None,
+    servers: Servers,
     law: Law | None,
     policy: Policy | None,
     proofs: Collection[str],
     clock: Clock,
     upgrade: Upgrade,
+    look: Upgrade,
     announces: str,
 ) -> Engine:
     law = law or load_packs(config.packs)
     policy = policy or load_policy(None if config.policy == "default" else Path(config.policy))
+    credentials = servers.credentials
     sites = {name: make_site(config, name, credentials[name], announces) for name in config.site_names}
     hub = Database("hub", credentials["hub"].app, size=12, says=announces)
     directory = Directory(hub, config.hub.lookups_per_minute)
@@ -276,8 +331,10 @@ def _assemble(
         collecting=Collecting(sites, take_inventory(ownership), law, policy, operator, clock, proofs),
         clock=clock,
         upgrade=upgrade,
-        embedded=embedded,
+        embedded=servers.embedded,
         credentials=credentials,
+        look=look,
+        silent={name: f"{name} has been silent since the start" for name in servers.silent},
     )
 
 
@@ -287,16 +344,19 @@ async def _carry_nothing() -> str:
 
 
 async def _open_pools(engine: Engine, stack: AsyncExitStack) -> None:
-    for site in engine.sites.values():
+    for name, site in engine.sites.items():
+        if name in engine.silent:
+            site.shut(engine.silent[name])
+            log.warning("a site does not answer: the others start without it", site=name)
         await site.open()
         stack.push_async_callback(site.close)
     await engine.hub.open()
     stack.push_async_callback(engine.hub.close)
 
 
-async def _upgrade(credentials: dict[str, Credentials], upgrade: Upgrade) -> None:
-    for name, credential in sorted(credentials.items(), key=lambda item: item[0] != "hub"):
-        await asyncio.to_thread(upgrade, name, "hub" if name == "hub" else "site", credential.owner)
+async def _upgrade(engine: Engine) -> None:
+    for name in ("hub", *(name for name in engine.sites if name not in engine.silent)):
+        await asyncio.to_thread(engine.look, name, "hub" if name == "hub" else "site", engine.credentials[name].owner)
 
 
 async def _ask_before(engine: Engine) -> tuple[Misconfigured | None, bool]:

@@ -16,6 +16,7 @@ from domicile.border.delivery import Deliverer
 from domicile.border.reconciling import Reconciler
 from domicile.engine import Engine
 from domicile.errors import Misconfigured, Unavailable
+from domicile.ids import SiteName
 from domicile.network.access import Access
 from domicile.network.archives import Archives
 from domicile.network.confirmation import Confirmation
@@ -114,9 +115,10 @@ class Domicile(Engine):
             await self.coordinator.resume(ABANDONED, patience_s=TICK_S)
 
     async def keep_ticking(self) -> None:
-        """`tick` for ever, and beside it what may take long: `tidy`, and the reconciler; failures are logged."""
+        """`tick` for ever, and beside it what may take long: `tidy`, the reconciler, sites that come back."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_keep_doing(self.tick, TICK_S))
+            tasks.create_task(_keep_doing(self.welcome_back, TICK_S))
             tasks.create_task(_keep_doing(self.tidy, TIDY_EVERY_S))
             tasks.create_task(_keep_doing(self.reconciler.step, self.reconciler.step_s))
 
@@ -148,13 +150,20 @@ class Domicile(Engine):
     async def repair(self) -> None:
         """Before a site serves: set stale members aside, finish or undo sign-ups that a crash cut short."""
         await self._refuse_lost()
-        for name, site in self.sites.items():
+        for name in self.sites:
             try:
-                await quarantine_stale(site, self.directory)
-                await self.members.repair_sign_ups(name)
-                await self.erasure.resume(name)
+                await self._repair(name)
             except Unavailable as error:
                 log.warning("not checked against the hub before serving", site=name, detail=error.detail)
+
+    async def welcome_back(self) -> None:
+        """Look at sites that were silent at the start, and let those serve that are back and in order."""
+        await self.welcome(self._repair)
+
+    async def _repair(self, name: SiteName) -> None:
+        await quarantine_stale(self.sites[name], self.directory)
+        await self.members.repair_sign_ups(name)
+        await self.erasure.resume(name)
 
     async def _refuse_lost(self) -> None:
         """An empty or old hub, or an emptied site, would answer that members do not exist. Raises Misconfigured."""

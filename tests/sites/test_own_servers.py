@@ -5,53 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from domicile.config import Config, load_config
-from domicile.database import Database, make_conninfo
+from domicile.config import Config
+from domicile.database import Database
 from domicile.errors import Misconfigured
 from domicile.network.forms import SignUp
-from domicile.placement.embedded import Embedded, Server, discard
+from domicile.placement.embedded import Server
 from domicile.placement.sites import superuser_conninfo
 from domicile.wiring import open_domicile
-
-OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
-
-
-def statements() -> list[str]:
-    """The statements that docs/operating.md tells the operator to run on each server."""
-    block = OPERATING.read_text().split("```sql\n", 1)[1].split("```", 1)[0]
-    return [statement.strip() for statement in block.split(";\n") if statement.strip()]
+from own_servers import own_servers_at
 
 
 @pytest.fixture
 async def own_servers(tmp_path: Path) -> AsyncIterator[tuple[Config, dict[str, Server]]]:
-    running = Embedded.start(tmp_path / "theirs", ["de-1", "hub"], bindir=load_config().embedded.bindir)
-    try:
-        for server in running.servers.values():
-            admin = Database(server.name, superuser_conninfo(server), size=1)
-            await admin.open()
-            for statement in statements():
-                await admin.run(statement)
-            await admin.close()
-        file = tmp_path / "domicile.toml"
-        file.write_text(_toml(tmp_path / "ours", running.servers))
-        yield load_config(file, environment={}), dict(running.servers)
-    finally:
-        running.close()
-        discard(tmp_path / "theirs")
-
-
-def _toml(data: Path, servers: dict[str, Server]) -> str:
-    def dsn(name: str, user: str) -> str:
-        server = servers[name]
-        return make_conninfo(
-            host=str(server.socket_dir), port=server.port, dbname="domicile", user=user, password="change-me"
-        )
-
-    lines = [f'data = "{data}"', "[hub]", 'country = "DE"']
-    lines += [f'dsn = "{dsn("hub", "domicile_web")}"', f'admin_dsn = "{dsn("hub", "domicile_admin")}"']
-    lines += ["[[sites]]", 'name = "de-1"']
-    lines += [f'dsn = "{dsn("de-1", "domicile_web")}"', f'admin_dsn = "{dsn("de-1", "domicile_admin")}"']
-    return "\n".join(lines) + "\n"
+    async with own_servers_at(tmp_path, ["de-1"]) as own:
+        yield own.config, own.servers
 
 
 async def test_a_network_runs_on_servers_that_the_operator_already_has(

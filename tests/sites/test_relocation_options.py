@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from commands import Command
 from domicile.audit.residency import audit
 from domicile.cli import relocate_report
 from domicile.cli.main import app
@@ -26,29 +24,21 @@ from domicile.running import Domicile
 from network_at import MakeMember
 from relocating import AMERICA, GERMANY, RUSSIA, at_steps, home_of
 
-ROOT = Path(__file__).parents[2]
 
-
-async def start(domicile: Domicile, *words: str) -> asyncio.subprocess.Process:
+def start(domicile: Domicile, *words: str) -> Command:
     """A command, as an operator gives it while the network runs."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "domicile", "relocate", *words, "--data", str(domicile.config.data), "--json"),
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    return Command(("relocate", *words, "--data", str(domicile.config.data), "--json"))
 
 
-async def ended(process: asyncio.subprocess.Process, *, expect: int = 0) -> tuple[dict[str, Any], str]:
+async def ended(command: Command, *, expect: int = 0) -> tuple[dict[str, Any], str]:
     """Its JSON document, and what it said meanwhile."""
-    out, err = await asyncio.wait_for(process.communicate(), 120)
-    assert process.returncode == expect, err.decode()
-    return json.loads(out), err.decode()
+    done = await asyncio.to_thread(command.wait)
+    assert done.code == expect, done.err
+    return json.loads(done.out), done.err
 
 
 async def command(domicile: Domicile, *words: str, expect: int = 0) -> dict[str, Any]:
-    return (await ended(await start(domicile, *words), expect=expect))[0]
+    return (await ended(start(domicile, *words), expect=expect))[0]
 
 
 def named(*members: MemberId) -> list[str]:
@@ -112,7 +102,7 @@ def test_bad_usage_says_so_before_anything_is_opened(tmp_path: Path, words: list
 
 
 async def test_nothing_to_resume_and_no_source_that_is_lost(domicile: Domicile) -> None:
-    resumed = await start(domicile, "--resume", "--silent", "0")
+    resumed = start(domicile, "--resume", "--silent", "0")
     lost = await command(domicile, "--resume", "--without-source", "ru-1", "--reason", "a mistake", expect=1)
     assert lost["error"].startswith("ru-1 answers")
     assert (await ended(resumed))[0] == {"ok": True, "batches": []}
@@ -181,11 +171,11 @@ async def test_ctrl_c_undoes_what_has_not_flipped(domicile: Domicile, member: Ma
     anna = await member("DE")
     for number in range(10):
         await domicile.posts.write(anna, Draft(text=f"{number} {'long ' * 90}"))
-    process = await start(domicile, *named(anna), "--to", "us-1", "--against-the-law", "a test", "--at-most", "0.004")
+    process = start(domicile, *named(anna), "--to", "us-1", "--against-the-law", "a test", "--at-most", "0.004")
     while not await domicile.journal.unfinished():
-        assert process.returncode is None
+        assert not process.ended
         await asyncio.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.interrupt()
     answer, said = await ended(process, expect=1)
     assert answer["left"] == [{"id": str(anna), "why": CANCELLED}] and "Stopping" in said
     assert await home_of(domicile, anna) == GERMANY and await domicile.journal.unfinished() == []

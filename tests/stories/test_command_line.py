@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from commands import run_command
 from domicile.database import make_conninfo
 from domicile.placement.embedded import Embedded, discard
 from domicile.placement.sites import superuser_conninfo
@@ -20,17 +21,9 @@ ROOT = Path(__file__).parents[2]
 
 def domicile(data: Path, *words: str, expect: int = 0, **environment: str) -> Any:
     """Run a command; what it printed as JSON. Standard output holds that document and nothing else."""
-    done = subprocess.run(
-        [sys.executable, "-m", "domicile", *words, "--data", str(data), "--json"],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin", **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == expect, done.stderr
-    return json.loads(done.stdout)
+    done = run_command(*words, "--data", str(data), "--json", **environment)
+    assert done.code == expect, done.err
+    return json.loads(done.out)
 
 
 @pytest.fixture(scope="module")

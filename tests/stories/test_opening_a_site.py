@@ -2,16 +2,13 @@
 
 import contextlib
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from commands import Command, run_command
 from domicile.audit.residency import audit
 from domicile.ids import SiteName
 from domicile.network.posts import Draft
@@ -20,18 +17,13 @@ from domicile.network.timelines import make_bounds
 from domicile.placement.embedded import discard
 from network_at import make_member, network_at
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"} | {
-    name: value for name, value in os.environ.items() if name.startswith("DOMICILE_")
-}
 GERMANY, RUSSIA, AMERICA = SiteName("de-1"), SiteName("ru-1"), SiteName("us-1")
 
 
 def domicile(data: Path, *words: str) -> Any:
-    command = [sys.executable, "-m", "domicile", *words, "--data", str(data), "--json"]
-    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    done = run_command(*words, "--data", str(data), "--json")
+    assert done.code == 0, done.err
+    return json.loads(done.out)
 
 
 @contextlib.contextmanager
@@ -40,20 +32,16 @@ def up(data: Path, *words: str) -> Iterator[list[str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "domicile", "up", *words, "--port", str(port), "--data", str(data)]
-    said = data.with_name("said.txt")
-    with said.open("w+") as errors, subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=errors) as running:
-        lines: list[str] = []
-        try:
-            for _ in range(600):
-                if running.poll() is not None or "is up at" in said.read_text():
-                    break
-                time.sleep(0.1)
-            lines += said.read_text().splitlines()
-            yield lines
-        finally:
-            running.send_signal(signal.SIGINT)
-            running.wait(60)
+    running = Command(("up", *words, "--port", str(port), "--data", str(data)))
+    try:
+        for _ in range(600):
+            if running.ended or "is up at" in running.said:
+                break
+            time.sleep(0.1)
+        yield running.said.splitlines()
+    finally:
+        running.interrupt()
+        running.wait(60)
 
 
 def test_an_operator_opens_a_site_in_a_network_that_was_there(tmp_path: Path) -> None:

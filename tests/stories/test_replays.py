@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import domicile.law
+from commands import run_command
 from domicile.errors import NotFound
 from domicile.stories.telling import Scene, Step, Story, Told, tell
 
@@ -22,17 +23,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def replay(*words: str, expect: int = 0, **environment: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "domicile", "replay", *words, "--json"],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin", **environment},
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert done.returncode == expect, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    done = run_command("replay", *words, "--json", timeout_s=400, **environment)
+    assert done.code == expect, done.out + done.err
+    return json.loads(done.out)
 
 
 def test_members_in_russia_are_moved_live_or_copied_abroad_from_2015_to_2025(tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ async def _migrate(config: Config, check: bool, site: str | None, patience_s: fl
     if not has_network(config):
         raise Misconfigured(f"{config.data} holds no network yet; `up` or `seed` makes one")
     async with AsyncExitStack() as stack:
-        _, credentials = await open_servers(config, stack, exclusive=False, progress=say)
-        owners = {name: credential.owner for name, credential in credentials.items()}
+        servers = await open_servers(config, stack, exclusive=False, progress=say)
+        owners = {name: credential.owner for name, credential in servers.credentials.items()}
         roll = Roll(Revisions(), owners, site, patience_s, say)
         if check:
             await asyncio.to_thread(roll.look)

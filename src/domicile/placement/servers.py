@@ -3,9 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 from domicile.config import Config
+from domicile.errors import Unavailable
+from domicile.ids import SiteName
 from domicile.placement.embedded import Embedded
+from domicile.placement.silence import is_reachable
 from domicile.placement.sites import (
     Credentials,
     check_roles,
@@ -21,24 +25,37 @@ async def open_servers(
     *,
     exclusive: bool,
     progress: Callable[[str], None] | None,
-) -> tuple[Embedded | None, dict[str, Credentials]]:
-    """Credentials for every site and the hub, by name. What is started is stopped when `stack` closes."""
+) -> "Servers":
+    """Every site and the hub, ready, but for those sites that do not answer. What is started ends with `stack`."""
     if config.hub.dsn:
-        return None, await _configured(config)
+        return await _configured(config)
     return await _embedded(config, stack, exclusive, progress)
 
 
-async def _configured(config: Config) -> dict[str, Credentials]:
+@dataclass(frozen=True)
+class Servers:
+    """Credentials by name of the site, or `hub`. `silent`: the operator's own that nobody answers at."""
+
+    embedded: Embedded | None
+    credentials: dict[str, Credentials]
+    silent: frozenset[SiteName] = frozenset()
+
+
+async def _configured(config: Config) -> Servers:
     credentials = {site.name: configured_credentials(site) for site in config.sites}
     credentials["hub"] = configured_credentials(config.hub)
+    if not await is_reachable(credentials["hub"].app):
+        raise Unavailable("the hub does not answer, and nothing starts without it")
+    silent = {name for name in config.site_names if not await is_reachable(credentials[name].app)}
     for name, credential in credentials.items():
-        await check_roles(name, credential)
-    return credentials
+        if name not in silent:
+            await check_roles(name, credential)
+    return Servers(None, credentials, frozenset(silent))
 
 
 async def _embedded(
     config: Config, stack: AsyncExitStack, exclusive: bool, progress: Callable[[str], None] | None
-) -> tuple[Embedded, dict[str, Credentials]]:
+) -> Servers:
     names = [*config.site_names, "hub"]
     embedded = await asyncio.to_thread(
         Embedded.start,
@@ -52,4 +69,4 @@ async def _embedded(
     stack.callback(embedded.close)
     credentials = {name: embedded_credentials(config.data, embedded.servers[name]) for name in names}
     await asyncio.gather(*(prepare_server(embedded.servers[name], credentials[name]) for name in names))
-    return embedded, credentials
+    return Servers(embedded, credentials)

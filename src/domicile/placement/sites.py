@@ -16,6 +16,7 @@ from domicile.ids import Country, SiteName, country_of_site
 from domicile.placement.embedded import Server
 from domicile.placement.fence import APP_ROLE, AUDIT_ROLE, IMPORT_ROLE, OWNER_ROLE, roles_sql
 from domicile.placement.sealing import SiteKey, load_secret, load_site_key
+from domicile.placement.silence import SiteDatabase
 
 DATABASE = "domicile"
 ROLES = (OWNER_ROLE, APP_ROLE, IMPORT_ROLE, AUDIT_ROLE)
@@ -45,10 +46,10 @@ class Site:
 
     name: SiteName
     country: Country
-    app: Database
-    reader: Database
-    importer: Database
-    auditor: Database
+    app: SiteDatabase
+    reader: SiteDatabase
+    importer: SiteDatabase
+    auditor: SiteDatabase
     key: SiteKey
     media: Path
     isolated: bool = False
@@ -60,6 +61,11 @@ class Site:
     async def close(self) -> None:
         for database in (self.app, self.reader, self.importer, self.auditor):
             await database.close()
+
+    def shut(self, why: str | None) -> None:
+        """Serve nobody, because of `why`; with None, everybody again."""
+        for database in (self.app, self.reader, self.importer, self.auditor):
+            database.shut = why
 
 
 def embedded_credentials(data: Path, server: Server) -> Credentials:
@@ -121,10 +127,10 @@ def make_site(config: Config, name: SiteName, credentials: Credentials, announce
     return Site(
         name=name,
         country=country_of_site(name),
-        app=Database(name, credentials.app, size=8, says=announces),
-        reader=Database(f"{name} reader", credentials.app, size=12, reading=True, says=announces),
-        importer=Database(f"{name} importer", credentials.importer, size=8, says=announces),
-        auditor=Database(f"{name} auditor", credentials.auditor, size=2, says=announces),
+        app=SiteDatabase(name, credentials.app, size=8, says=announces),
+        reader=SiteDatabase(f"{name} reader", credentials.app, size=12, reading=True, says=announces),
+        importer=SiteDatabase(f"{name} importer", credentials.importer, size=8, says=announces),
+        auditor=SiteDatabase(f"{name} auditor", credentials.auditor, size=2, says=announces),
         key=load_site_key(site.key_file or config.data / "secrets" / f"{name}.key"),
         media=site.media or config.data / "media" / name,
         isolated=site.isolated,
