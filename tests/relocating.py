@@ -61,7 +61,7 @@ class Life:
     @contextlib.asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Everybody does what they do until the block ends; what they have begun they then bring to its end."""
-        stop = asyncio.Event()
+        stop, failure = asyncio.Event(), None
         works = [self.write, self.write, self.read]
         async with asyncio.TaskGroup() as tasks:
             for member in self.moving:
@@ -71,8 +71,12 @@ class Life:
                 tasks.create_task(self._keep(self.react, fan, stop))
             try:
                 yield
+            except Exception as error:  # a write that is cut off here would be unknown to every later check
+                failure = error
             finally:
                 stop.set()
+        if failure is not None:
+            raise failure
 
     @contextlib.asynccontextmanager
     async def busy(self, site: SiteName) -> AsyncIterator[None]:

@@ -170,7 +170,8 @@ class Domicile(Engine):
         with contextlib.suppress(Unavailable):
             if await is_older_than_sites(self.sites, self.directory):
                 raise Misconfigured("the hub is older than the sites (lost, or restored as it was): run `hub rebuild`")
-            for name, site in self.sites.items():
+        for name, site in self.sites.items():
+            with contextlib.suppress(Unavailable):
                 at_home = await self.hub.run("SELECT EXISTS (SELECT FROM home WHERE site = %s) AS any", (name,))
                 held = await site.app.run("SELECT EXISTS (SELECT FROM resident) AS any")
                 if at_home[0].any and not held[0].any:

@@ -146,8 +146,8 @@ async def hang_server(life: Life, scene: Scene, name: str) -> None:
     folder = (data_of(life) / "pg").resolve() / name
     process = start_coordinator(data_of(life), scene, f"hang {name}")
     try:
-        await until(lambda: not process.is_alive() or is_stopped(postmaster_pid(folder)))
-        assert process.is_alive(), f"{scene.point} was never reached"
+        await until(lambda: is_stopped(postmaster_pid(folder)) or not process.is_alive())
+        assert is_stopped(postmaster_pid(folder)), f"{scene.point} was never reached"
         await overtake(life)
         continue_server(inhabitants(folder))
         await resume_all(life.domicile)

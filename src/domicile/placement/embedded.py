@@ -23,7 +23,6 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -209,8 +208,7 @@ class Embedded:
         self._clusters.check_room(new)
         if new:
             self._say(f"Creating the databases of {', '.join(new)}")
-        with ThreadPoolExecutor(max(1, len(new))) as pool:
-            list(pool.map(self._clusters.create, new))
+            self._clusters.create(new)
         sockets = self._supervisor.socket_dir
         for name in names:
             port = FIRST_PORT + len(self.servers)
