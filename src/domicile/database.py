@@ -48,7 +48,8 @@ CANCEL_S = 1.0  # how long it may take to hear that a statement is not wanted an
 _CUT_OFF = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 # How PostgreSQL refuses what a session has prepared, and since 18 a function it has planned, on tables as they were.
 _REVALIDATES, _REMADE = "RevalidateCachedQuery", "42P13"
-_LOST = ("08", "57P", "53300", "55P03")  # connection, shutdown and crash, too many connections, lock not available
+# Connection, shutdown and crash, too many connections, lock not available, idle for too long in a transaction.
+_LOST = ("08", "57P", "53300", "55P03", "25P03")
 _SHORT_OF = {"53100": "disk", "53200": "memory"}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from domicile.database import Database
+from domicile.errors import Unavailable
 from domicile.running import Domicile
 
 BUSY_S = 0.01
@@ -42,3 +43,14 @@ async def test_what_is_cancelled_is_cancelled_and_the_next_statement_is_answered
         assert isinstance(ended, asyncio.CancelledError), repr(ended)
         for _ in range(12):  # more than the pool has connections
             assert (await database.run("SELECT 7 AS seven"))[0].seven == 7
+
+
+async def test_a_session_that_the_server_ended_for_idling_is_a_server_that_went_away(domicile: Domicile) -> None:
+    """As when this process was stopped in the middle of a transaction: whoever tries again can go on."""
+    database = next(iter(domicile.sites.values())).app
+    with pytest.raises(Unavailable):
+        async with database.transaction() as session:
+            await session.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+            await asyncio.sleep(0.5)
+            await session.execute("SELECT 1")
+    assert (await database.run("SELECT 1 AS one"))[0].one == 1
