@@ -50,6 +50,10 @@ ABANDONED = timedelta(seconds=30)
 """How long a relocation's coordinator must have been silent before the running network finishes its batches itself."""
 
 
+_HELD = "SELECT EXISTS (SELECT FROM resident) OR EXISTS (SELECT FROM setting WHERE key = 'asked') AS any"
+"""Whether a site holds anybody, or was restored as it was when it held nobody, and has asked who came since."""
+
+
 @dataclass(frozen=True)
 class Domicile(Engine):
     """Everything that web and command line use: the engine, and the social network on it."""
@@ -173,7 +177,7 @@ class Domicile(Engine):
         for name, site in self.sites.items():
             with contextlib.suppress(Unavailable):
                 at_home = await self.hub.run("SELECT EXISTS (SELECT FROM home WHERE site = %s) AS any", (name,))
-                held = await site.app.run("SELECT EXISTS (SELECT FROM resident) AS any")
+                held = await site.app.run(_HELD)
                 if at_home[0].any and not held[0].any:
                     raise Misconfigured(
                         f"{name} holds nobody, and the hub knows members at home there: is this its database?"

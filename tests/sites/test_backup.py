@@ -334,3 +334,13 @@ async def test_a_sealed_stream_opens_whole_or_not_at_all(backed: Domicile, tmp_p
     file.write_bytes(whole)
     with file.open("rb") as sealed, pytest.raises(BrokenSeal):
         [piece async for piece in open_stream(sealed, other)]
+
+
+async def test_a_site_restored_as_it_was_when_nobody_lived_there_serves(tmp_path: Path) -> None:
+    async with network_at(tmp_path / "data", sites="de,ru") as domicile:
+        folder, _ = await domicile.backups(RUSSIA).back_up(domicile.clock())
+        await make_member(domicile, "RU")
+        restored = await domicile.backups(RUSSIA).restore(folder)
+        assert restored.members == 0
+        await domicile.repair()  # not taken for a site whose database was lost: it knows that it holds nobody
+        assert await make_member(domicile, "RU")

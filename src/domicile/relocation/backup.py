@@ -30,6 +30,11 @@ DATABASE, FILES, MANIFEST = "database.sealed", "files.sealed", "manifest.json"
 ELSEWHERE = "elsewhere"
 """A folder of notes about backups in other places, beside those that lie here."""
 _RESTORED = "SELECT value FROM setting WHERE key = 'restored'"
+# That it has asked stays: whoever was restored as it was when nobody lived there has not lost its database.
+_ASKED = (
+    "WITH done AS (DELETE FROM setting WHERE key = 'restored') INSERT INTO setting (key, value) VALUES ('asked', %s)"
+    " ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value"
+)
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -160,7 +165,7 @@ class Backups:
         if self.kept.media is not None:
             await asyncio.to_thread(put_in_place, self.kept.media)
         asked = await self.ask()
-        await self.kept.database.run("DELETE FROM setting WHERE key = 'restored'")
+        await self.kept.database.run(_ASKED, (noted.taken_at.isoformat(),))
         return Restored(noted.taken_at, noted.members, asked)
 
     async def _drop_waiting_files(self) -> None:
