@@ -207,3 +207,19 @@ async def test_a_parcel_whose_sender_is_erased_meanwhile_holds_up_nobody_else(
     await domicile.reconciler.round()
     assert (await counted(domicile, followed))[1] == 1
     assert not await everywhere(domicile, gone)
+
+
+async def test_a_receipt_is_not_denied_while_the_site_that_has_it_is_silent(
+    domicile: Domicile, member: MakeMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = await member("US")
+    await domicile.erasure.erase(gone)
+
+    async def silent(*_: object) -> list[object]:
+        raise Unavailable("no connection to us-1")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(domicile.sites[AMERICA].importer, "run", silent)
+        with pytest.raises(Unavailable, match="us-1 has erased"):
+            await domicile.erasure.receipt(gone)
+    assert (await domicile.erasure.receipt(gone)).home == AMERICA

@@ -101,12 +101,21 @@ class Erasure:
         return len(rows)
 
     async def receipt(self, member: MemberId) -> Receipt:
-        """The receipt as it stands now. Raises NotFound for a member whom no site here has erased."""
+        """The receipt as it stands now. Raises NotFound for a member whom no site here has erased.
+
+        Raises Unavailable while a site that may have erased them does not answer.
+        """
+        silent = []
         for name, site in self.sites.items():
-            with contextlib.suppress(Unavailable):
+            try:
                 rows = await site.importer.run("SELECT * FROM erasure WHERE member_id = %s", (member,))
-                if rows:
-                    return await self._receipt(name, rows[0])
+            except Unavailable:
+                silent.append(name)
+                continue
+            if rows:
+                return await self._receipt(name, rows[0])
+        if silent:
+            raise Unavailable(f"whether {' or '.join(silent)} has erased this member is not known while it is silent")
         raise NotFound("no site here has erased this member")
 
     async def _release(self, site: Site, member: MemberId) -> None:
