@@ -100,6 +100,11 @@ class Engine:
     silent: dict[SiteName, str] = field(repr=False)
     """Sites that did not answer at the start, and why they do not serve."""
 
+    @property
+    def answering(self) -> list[str]:
+        """The hub, and the sites but for those that have been silent since the start."""
+        return ["hub", *(name for name in self.sites if name not in self.silent)]
+
     def to_plan(self, prices: Prices | None = None) -> Network:
         """What a plan is made of, with prices of one's own or the made-up ones."""
         capacity = {SiteName(site.name): site.capacity for site in self.config.sites if site.capacity is not None}
@@ -137,12 +142,11 @@ class Engine:
 
     async def finish_restores(self) -> list[str]:
         """What was restored and has not asked yet asks now, the hub first; their names."""
-        names = ("hub", *(name for name in self.sites if name not in self.silent))
-        return [name for name in names if await self.backups(name).finish()]
+        return [name for name in self.answering if await self.backups(name).finish()]
 
     async def refuse_unfinished_restores(self) -> None:
         """For whoever attaches, and leaves repairs to the process that serves. Raises Misconfigured."""
-        for name in ("hub", *(name for name in self.sites if name not in self.silent)):
+        for name in self.answering:
             if await self.backups(name).is_unfinished():
                 raise Misconfigured(f"{name} was restored and has not asked yet who has moved on since; start `up`")
 
@@ -355,7 +359,7 @@ async def _open_pools(engine: Engine, stack: AsyncExitStack) -> None:
 
 
 async def _upgrade(engine: Engine) -> None:
-    for name in ("hub", *(name for name in engine.sites if name not in engine.silent)):
+    for name in engine.answering:
         await asyncio.to_thread(engine.look, name, "hub" if name == "hub" else "site", engine.credentials[name].owner)
 
 
