@@ -30,6 +30,7 @@ from domicile.network.notifications import Notifications
 from domicile.network.posts import Posts
 from domicile.network.profiles import Profiles
 from domicile.network.reactions import Reactions
+from domicile.network.suspension import Suspensions
 from domicile.network.timelines import Timelines
 from domicile.network.trimming import Trimming
 from domicile.network.verification import Verifications
@@ -68,6 +69,7 @@ class Domicile(Engine):
     declarations: Declarations
     access: Access
     confirmation: Confirmation
+    suspensions: Suspensions
     profiles: Profiles
     archives: Archives
     imports: Imports
@@ -104,6 +106,7 @@ class Domicile(Engine):
                 await self.members.repair_sign_ups(name, STUCK_AFTER)
                 await self.erasure.resume(name)
                 await self.verifications.prune(name)
+                await self.suspensions.end_due(name)
                 await self.sweeping.tick(name)
             with contextlib.suppress(Unavailable):  # also while the hub does not answer: a licence ends all the same
                 await self.copies.tick(name)

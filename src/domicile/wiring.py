@@ -41,6 +41,7 @@ from domicile.network.profiles import Profiles
 from domicile.network.reactions import Reactions
 from domicile.network.schema import metadata
 from domicile.network.standing import Standing
+from domicile.network.suspension import Suspensions
 from domicile.network.timelines import Timelines
 from domicile.network.trimming import Trimming
 from domicile.network.verification import Verifications
@@ -141,6 +142,7 @@ def _assemble(engine: Engine, verifiers: Mapping[str, Verifier]) -> Domicile:
         declarations=Declarations(router, law, policy, engine.operator),
         access=access,
         confirmation=_open_confirmation(config, router, members, access),
+        suspensions=Suspensions(router),
         profiles=profiles,
         archives=Archives(router, engine.ownership, profiles, config.url),
         imports=Imports(posts, media, follows, reactions, profiles, config.limits.unpacked_bytes),

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -75,7 +74,11 @@ class Anything:
 
 
 class Histories(RuleBasedStateMachine):
-    """One history; the network is the same for all, its members are not. Who and what is meant is said by number."""
+    """One history; the network is the same for all, its members are not. Who and what is meant is said by number.
+
+    Every rule can always be chosen, and may then do nothing: what the members of a real network could do next depends
+    on who won a race, and Hypothesis wants the same choices whenever it tells a beginning again.
+    """
 
     loop: ClassVar[LoopThread]
     domicile: ClassVar[Domicile]
@@ -121,10 +124,10 @@ class Histories(RuleBasedStateMachine):
         else:
             self.do(self.world.sign_up(site, locked=locked))
 
-    @precondition(lambda self: len(self.world.model.people) > 2)
     @rule(who=nth)
     def erase(self, who: int) -> None:
-        self.do(self.world.erase(self.world.member(who)))
+        if len(self.world.model.people) > 2:
+            self.do(self.world.erase(self.world.member(who)))
 
     @rule(
         some=st.lists(nth, min_size=1, max_size=3),
@@ -162,14 +165,14 @@ class Histories(RuleBasedStateMachine):
 
         self.do(Move(self.world, members, people[members[0]].home, to, mishap, step, living, life).run())
 
-    @precondition(lambda self: self.mishaps < MOST_MISHAPS)
     @rule(
         name=st.sampled_from((*SITES, "hub")), some=st.lists(deeds, min_size=1, max_size=3), more=st.sampled_from(MORE)
     )
     def crash(self, name: str, some: list[Deed], more: str) -> None:
         """A server is killed while somebody does something."""
-        self.mishaps += 1
-        self.do(self.world.crash(name, self._meanwhile(some, more)))
+        if self.mishaps < MOST_MISHAPS:
+            self.mishaps += 1
+            self.do(self.world.crash(name, self._meanwhile(some, more)))
 
     async def _meanwhile(self, some: list[Deed], more: str) -> None:
         if more == "sign up":

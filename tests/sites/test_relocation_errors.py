@@ -14,6 +14,7 @@ from domicile.audit.residency import audit
 from domicile.errors import Conflict, DomicileError, NotFound
 from domicile.ids import MemberId, SiteName
 from domicile.network.posts import Draft
+from domicile.network.suspension import Suspended
 from domicile.placement.files import keep_file, list_files
 from domicile.relocation.messages import VERSION, Shape
 from domicile.relocation.moved import Moved
@@ -216,6 +217,41 @@ async def test_a_member_erased_at_each_step_is_erased_or_told_to_come_back_and_t
                 await domicile.router.home_of(gone, ask_hub=True)
         report = await audit(domicile.sites, domicile.hub, domicile.clock())
         assert report.ok and await domicile.journal.unfinished() == [], report.violations
+
+
+async def test_a_member_suspended_at_each_step_is_suspended_once_where_they_then_live(
+    domicile: Domicile, member: MakeMember
+) -> None:
+    """It is a write like any other: on the way it waits, and it arrives, or is undone, with everything else."""
+    for steps, undo in ((FORWARD, False), (("opened", "compared", *BACKWARD), True)):
+        members = {step: await member("DE") for step in steps}
+        other = await member("DE")
+        suspending: dict[str, asyncio.Task[object]] = {}
+
+        async def at(step: str) -> None:
+            if step in members and step not in suspending:  # noqa: B023
+                suspend = domicile.suspensions.suspend(members[step], step)  # noqa: B023
+                suspending[step] = asyncio.create_task(suspend)  # noqa: B023
+                await asyncio.wait([suspending[step]], timeout=0.02)  # noqa: B023
+            if undo and step == "compared":  # noqa: B023
+                raise DomicileError("the test refuses this batch")
+
+        with at_steps(domicile, at):
+            moved = await relocate(domicile, [*members.values(), other])
+        assert set(suspending) == set(steps)
+        await asyncio.gather(*suspending.values())
+        assert sorted(moved.members) == ([] if undo else sorted([*members.values(), other]))
+        here = GERMANY if undo else RUSSIA
+        for step, suspended in members.items():
+            found = [await domicile.sites[name].app.run(_REASON, (suspended,)) for name in domicile.sites]
+            told = {name: [row.reason for row in rows] for name, rows in zip(domicile.sites, found, strict=True)}
+            assert told == {name: [step] if name == here else [] for name in domicile.sites}
+            with pytest.raises(Suspended):
+                await domicile.posts.write(suspended, Draft(text="still here"))
+        assert await domicile.suspensions.find(other) is None
+
+
+_REASON = "SELECT reason FROM suspension WHERE member_id = %s"
 
 
 async def test_a_member_in_two_batches_is_in_one(domicile: Domicile, member: MakeMember) -> None:

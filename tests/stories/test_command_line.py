@@ -71,6 +71,17 @@ def test_a_check_at_the_operators_desk_is_written_down(data: Path) -> None:
     assert "a method is written" in domicile(data, "member", "verify", "oskar_t", "--method", "ID!", expect=2)["error"]
 
 
+def test_a_member_is_suspended_for_a_reason_and_reinstated(data: Path) -> None:
+    suspended = domicile(data, "member", "suspend", "oskar_t", "--reason", "Rule 4.", "--until", "2099-01-01")
+    assert (suspended["reason"], suspended["until"][:10]) == ("Rule 4.", "2099-01-01")
+    shown = domicile(data, "member", "show", "oskar_t")["suspension"]
+    assert shown == {name: suspended[name] for name in ("reason", "since", "until")}
+    past = domicile(data, "member", "suspend", "oskar_t", "--reason", "Rule 4.", "--until", "2001-01-01", expect=2)
+    assert "would have ended already" in past["error"]
+    assert domicile(data, "member", "reinstate", "oskar_t")["ok"]
+    assert "is not suspended" in domicile(data, "member", "reinstate", "oskar_t", expect=1)["error"]
+
+
 def test_a_hold_is_placed_and_what_it_sealed_is_opened_for_a_reason(data: Path, tmp_path: Path) -> None:
     asked = ("--authority", "a court", "--reason", "case 1", "--citation", "an order", "--open-ended", "--secret")
     held = domicile(data, "hold", "place", "demo_ru", *asked)

@@ -21,6 +21,7 @@ from domicile.cli.output import (
     print_table,
     settings,
 )
+from domicile.cli.suspending import describe_suspension
 from domicile.cli.whereabouts import lingering_json, places_json, print_copies, print_lingering, print_stubs
 from domicile.errors import InvalidInput, NotFound
 from domicile.ids import MemberId, country_of_site, parse_member_id
@@ -34,6 +35,8 @@ member_app = typer.Typer(
     cls=lazy_group(
         {
             "tell": ("domicile.cli.tell:tell_command", "Tell whoever must move, before, in their own language."),
+            "suspend": ("domicile.cli.suspending:suspend_command", "Suspend a member, and tell them why."),
+            "reinstate": ("domicile.cli.suspending:reinstate_command", "End a member's suspension."),
             "import": ("domicile.cli.importing:import_command", "Take in what a member wrote elsewhere."),
         }
     ),
@@ -156,6 +159,7 @@ def show(
                 "unverified_for": [proving.citation.rule for proving in state.unmet],
                 "proposals": [_proposed(proposal) for proposal in proposals],
                 "notice": await _told(domicile, found),
+                "suspension": describe_suspension(await domicile.suspensions.find(found)),
             }
 
         answer = on_network(settings(data, config), work)

@@ -17,9 +17,10 @@ from domicile.border.activity import LOCATED
 from domicile.border.meter import Meter
 from domicile.database import Row
 from domicile.errors import NotAuthenticated, NotFound, NotPermitted
-from domicile.ids import MemberId, parse_member_id
+from domicile.ids import MemberId, SiteName, parse_member_id
 from domicile.network.names import clean_text
 from domicile.network.standing import Unverified
+from domicile.network.suspension import REASON, SUSPENDED, refuse_suspended
 from domicile.placement.directory import Directory
 from domicile.placement.routing import Clock, Router, SiteWriter
 
@@ -28,11 +29,13 @@ SESSION_LIFETIME = timedelta(days=30)
 
 _TOKEN = f"""
 SELECT t.client_id, t.scopes, t.created_at, a.unconfirmed, a.unverified,
+ {REASON.format(member="t.member_id")} AS suspended,
  {LOCATED.format(member="t.member_id")} AS countries
 FROM token t JOIN account a USING (member_id) WHERE t.member_id = %(member)s AND t.digest = %(digest)s
 """
 _SESSION = f"""
-SELECT a.unverified, {LOCATED.format(member="s.member_id")} AS countries
+SELECT a.unverified, {SUSPENDED.format(member="s.member_id")} AS suspended,
+ {LOCATED.format(member="s.member_id")} AS countries
 FROM session s JOIN account a USING (member_id)
 WHERE s.member_id = %(member)s AND s.digest = %(digest)s AND s.expires_at > %(now)s
 """
@@ -66,6 +69,7 @@ class Visitor(msgspec.Struct):
 
     member: MemberId
     unverified: bool
+    suspended: bool
 
 
 class Code(msgspec.Struct):
@@ -153,18 +157,33 @@ class Access:
         """
         if text.startswith("app."):
             return self._check_app_token(text)
+        grant, found, site = await self._find(text)
+        if found.unconfirmed:
+            raise NotPermitted("not confirmed yet", "Your login is missing a confirmed e-mail address")
+        if found.suspended is not None:
+            raise refuse_suspended(found.suspended)
+        if found.unverified and not unverified:
+            raise Unverified("not verified yet", "Your login is missing a verification that a law asks for")
+        assert grant.member is not None  # not an app's own token
+        self.meter.count(site, grant.member, found.countries)
+        return grant
+
+    async def find_grant(self, text: str) -> Grant:
+        """What a token was given for, to be given back, by whoever may use it no longer. Raises NotAuthenticated."""
+        if text.startswith("app."):
+            return self._check_app_token(text)
+        grant, _, _ = await self._find(text)
+        return grant
+
+    async def _find(self, text: str) -> tuple[Grant, Row, SiteName]:
         member, digest = _parse_secret(text)
         try:
             snapshot = await self.router.snapshot(member, _TOKEN, {"member": member, "digest": digest})
             (found,) = snapshot.rows
         except (NotFound, ValueError):
             raise NotAuthenticated("no such token") from None
-        if found.unconfirmed:
-            raise NotPermitted("not confirmed yet", "Your login is missing a confirmed e-mail address")
-        if found.unverified and not unverified:
-            raise Unverified("not verified yet", "Your login is missing a verification that a law asks for")
-        self.meter.count(snapshot.site, member, found.countries)
-        return Grant(member, found.client_id, frozenset(found.scopes.split()), found.created_at)
+        grant = Grant(member, found.client_id, frozenset(found.scopes.split()), found.created_at)
+        return grant, found, snapshot.site
 
     async def revoke_token(self, text: str) -> None:
         """Forget a token; an unknown one is no error (RFC 7009 section 2.2)."""
@@ -257,7 +276,7 @@ class Access:
             return None
         for found in snapshot.rows:
             self.meter.count(snapshot.site, member, found.countries)
-            return Visitor(member, found.unverified)
+            return Visitor(member, found.unverified, found.suspended)
         return None
 
     async def close_session(self, text: str) -> None:

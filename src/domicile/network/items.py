@@ -16,7 +16,10 @@ CONTENT = ("user.content",)
 
 
 class Profile(msgspec.Struct, array_like=True):
-    """A member as others see them. `published`: they have made profile and public posts public by their own act."""
+    """A member as others see them. `published`: they have made profile and public posts public by their own act.
+
+    Of whom the operator has `suspended`, nothing else is told but the handle and since when they are a member.
+    """
 
     handle: str
     display_name: str
@@ -34,6 +37,7 @@ class Profile(msgspec.Struct, array_like=True):
     last_post_at: datetime | None
     published: bool
     country: str | None
+    suspended: bool = False
 
 
 class ProfileItem(msgspec.Struct, array_like=True):
@@ -160,4 +164,27 @@ def read_profile(row: Any, country: str) -> Profile:
         row.last_post_at,
         row.published,
         country if row.show_country else None,
+    )
+
+
+def hide_suspended(profile: Profile) -> Profile:
+    """What others may see of somebody who is suspended."""
+    return Profile(
+        handle=profile.handle,
+        display_name="",
+        note="",
+        fields=[],
+        avatar=None,
+        header=None,
+        locked=True,
+        bot=False,
+        discoverable=False,
+        created_at=profile.created_at,
+        posts=0,
+        followers=0,
+        following=0,
+        last_post_at=None,
+        published=profile.published,
+        country=None,
+        suspended=True,
     )

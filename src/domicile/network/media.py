@@ -22,6 +22,7 @@ from domicile.ids import Country, MemberId, SiteName, Snowflake, next_snowflake
 from domicile.law.facts import Audience
 from domicile.network.items import CONTENT, Picture, audience_of
 from domicile.network.names import clean_text
+from domicile.network.suspension import SUSPENDED
 from domicile.placement.files import erase_file, file_of, keep_file
 from domicile.placement.routing import Asked, Router, SiteReader, SiteWriter
 
@@ -222,13 +223,14 @@ def _size(picture: Encoded) -> dict[str, Any]:
     }
 
 
-_FILE = """
+_FILE = f"""
 SELECT asked.member_id, m.mime, coalesce(p.visibility, 0) AS visibility, %(digest)s AS digest
 FROM unnest(%(members)s::bigint[]) AS asked (member_id) CROSS JOIN LATERAL (
   SELECT mime, post_id FROM media WHERE member_id = asked.member_id AND %(digest)s IN (digest, preview)
   UNION ALL SELECT NULL, NULL FROM account WHERE member_id = asked.member_id AND %(digest)s IN (avatar, header)
   LIMIT 1) m
 LEFT JOIN post p ON p.author_id = asked.member_id AND p.post_id = m.post_id
+WHERE NOT {SUSPENDED.format(member="asked.member_id")}
 """
 
 

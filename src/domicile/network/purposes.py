@@ -20,6 +20,11 @@ NETWORK_ACTIVITIES = (
         ("verification", "challenge", "vault.challenge_contact", "age_answer", "proposal", "notice"),
     ),
     ProcessingActivity(
+        "Suspensions",
+        "to keep from the network, for a time or until further notice, who broke its rules, and to tell them why",
+        ("suspension",),
+    ),
+    ProcessingActivity(
         "Posts and pictures",
         "to publish what a member says to the audience that they chose, and to count and show the answers",
         (

@@ -82,6 +82,18 @@ account = Table(
     comment="the profile. Whether it is public follows from the member's publication consent",
 )
 
+suspension = Table(
+    "suspension",
+    metadata,
+    owner(),
+    Column("reason", Text, nullable=False, info=personal("user.behavior")),
+    moment("since"),
+    moment("until", null=True),
+    Index("suspension_until", "until"),
+    info=recalls(),
+    comment="the operator has suspended this member: the reason as the member reads it, and when it ends, if it does",
+)
+
 tally = Table(
     "tally",
     metadata,

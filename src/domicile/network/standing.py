@@ -18,16 +18,18 @@ from domicile.law.decision import Citation
 from domicile.law.facts import Person
 from domicile.law.policy import Policy
 from domicile.law.standing import Proving, decide_posting, find_proving
+from domicile.network.suspension import REASON, refuse_suspended
 from domicile.placement.routing import Clock, SiteReader
 
 VERIFY_PATH = "/settings/verify"
 
 # Of the row of `account` called `a`, at the moment %(now)s.
-LEGAL_FACTS = """a.created_at AS since,
+LEGAL_FACTS = f"""a.created_at AS since,
 (SELECT array_agg(c.jurisdiction || ':' || c.basis || ':' || c.assumed::int) FROM claim c
   WHERE c.member_id = a.member_id) AS claims,
 (SELECT array_agg(v.method) FROM verification v
-  WHERE v.member_id = a.member_id AND (v.valid_until IS NULL OR v.valid_until > %(now)s)) AS verified"""
+  WHERE v.member_id = a.member_id AND (v.valid_until IS NULL OR v.valid_until > %(now)s)) AS verified,
+{REASON.format(member="a.member_id")} AS suspended"""
 _OF_MEMBER = f"SELECT {LEGAL_FACTS} FROM account a WHERE a.member_id = %(member)s"
 
 
@@ -48,7 +50,9 @@ class Standing:
     url: str
 
     def check_posting(self, row: Row, country: Country) -> None:
-        """Raise Unverified if the member of this row of LEGAL_FACTS, at home in `country`, may not post today."""
+        """Raise Unverified or Suspended if the member of this row, at home in `country`, may not post today."""
+        if row.suspended is not None:
+            raise refuse_suspended(row.suspended)
         person = read_legal_facts(row)
         if not self.may_post(person, country):
             unmet = [proving for proving in self.proving(person, country) if not proving.met]

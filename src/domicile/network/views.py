@@ -1,6 +1,7 @@
 """The views: everything that one site may ask another about the network, as queries for the home site.
 
-Each runs in the home site's snapshot and sees residents only. Visibility is decided here, at home.
+Each runs in the home site's snapshot and sees residents only. Visibility is decided here, at home: of a suspended
+member there are no posts, and of the profile the name by which they are known.
 """
 
 from typing import Any
@@ -23,6 +24,7 @@ from domicile.network.items import (
     RelationItem,
     ReplyItem,
     audience_of,
+    hide_suspended,
     read_profile,
 )
 from domicile.network.questions import (
@@ -38,6 +40,7 @@ from domicile.network.questions import (
     SearchAsked,
 )
 from domicile.network.schema import DIRECT, POSTS, PRIVATE, PROFILE
+from domicile.network.suspension import SUSPENDED
 from domicile.placement.routing import AT_HOME, Asked, SiteReader
 
 _POST_COLUMNS = f"""
@@ -50,7 +53,10 @@ p.replies, p.boosts, p.favourites, p.reply_author, p.reply_post, p.boost_author,
    FROM media f WHERE f.member_id = p.author_id AND f.post_id = p.post_id) AS pictures,
 {PROFILE_COLUMNS}
 """
-_PEOPLE = "JOIN account a ON a.member_id = p.author_id JOIN tally t ON t.member_id = p.author_id"
+_PEOPLE = f"""
+JOIN account a ON a.member_id = p.author_id AND NOT {SUSPENDED.format(member="p.author_id")}
+JOIN tally t ON t.member_id = p.author_id
+"""
 
 # The newest few of each author by the key (author_id, post_id), then the newest of those. Words and profiles are
 # fetched for the chosen page only: of four sites' candidates three in four are not on it.
@@ -60,6 +66,7 @@ CROSS JOIN LATERAL (SELECT q.author_id, q.post_id, q.visibility, q.boost_author,
         WHERE q.author_id = asked.member_id AND q.visibility < {DIRECT} AND q.post_id <= %(b0)s AND q.post_id >= %(a0)s
         AND (q.post_id, q.author_id) < (%(b0)s, %(b1)s) AND (q.post_id, q.author_id) > (%(a0)s, %(a1)s)
         ORDER BY q.post_id {{order}} LIMIT %(limit)s) n
+WHERE NOT {SUSPENDED.format(member="asked.member_id")}
 ORDER BY n.post_id {{order}}, n.author_id {{order}} LIMIT %(limit)s
 """
 
@@ -110,15 +117,17 @@ ORDER BY p.post_id {{order}} LIMIT %(limit)s
 """
 
 _PROFILES = f"""
-SELECT a.member_id, {PROFILE_COLUMNS} FROM account a JOIN tally t USING (member_id)
+SELECT a.member_id, {PROFILE_COLUMNS}, {SUSPENDED.format(member="a.member_id")} AS suspended
+FROM account a JOIN tally t USING (member_id)
 WHERE a.member_id = ANY (%(members)s::bigint[])
 """
 
 _SEARCH = f"""
-SELECT a.member_id, {PROFILE_COLUMNS} FROM account a JOIN tally t USING (member_id)
+SELECT a.member_id, {PROFILE_COLUMNS}, false AS suspended FROM account a JOIN tally t USING (member_id)
 JOIN resident r ON r.member_id = a.member_id AND r.state IN ('home', 'leaving')
 WHERE (starts_with(lower(a.handle), %(text)s) OR starts_with(lower(a.display_name), %(text)s)
   OR position(' ' || %(text)s IN lower(a.display_name)) > 0)
+ AND NOT {SUSPENDED.format(member="a.member_id")}
  AND (%(signed_in)s OR EXISTS (SELECT FROM consent c WHERE c.member_id = a.member_id
   AND c.kind = 'publication' AND c.withdrawn_at IS NULL))
 ORDER BY (lower(a.handle) = %(text)s) DESC, t.followers DESC, a.member_id LIMIT %(limit)s
@@ -207,7 +216,8 @@ def _search(asked: SearchAsked, residents: Asked) -> Query:
 
 
 def _read_profile_item(row: Row, country: Country) -> ProfileItem:
-    return ProfileItem(MemberId(row.member_id), read_profile(row, country))
+    profile = read_profile(row, country)
+    return ProfileItem(MemberId(row.member_id), hide_suspended(profile) if row.suspended else profile)
 
 
 def _replies(asked: RepliesAsked, residents: Asked) -> Query:

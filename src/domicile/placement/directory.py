@@ -174,7 +174,7 @@ class Directory:
         )
 
     async def lose_interest(self, site: SiteName, members: Sequence[MemberId]) -> None:
-        """This site has heard that these members are erased, and refers to them no more."""
+        """This site hears that these members are erased: there is nothing more to tell it of them."""
         await self.database.run("DELETE FROM interest WHERE site = %s AND member_id = ANY (%s)", (site, list(members)))
 
     async def feed_after(self, site: SiteName, number: int, limit: int = 1000) -> tuple[list[FeedEntry], int]:
@@ -221,13 +221,14 @@ class Directory:
         return _home(rows[0])
 
     async def release(self, member: MemberId) -> int:
-        """Forget an erased member: home and claims. Only their home asks for this, after its own rows are gone.
+        """Forget an erased member: home, claims, interest. Only their home asks for it, after its own rows are gone.
 
         Every site hears of it by the feed; returns the number of the entry after which a site has.
         """
         async with self.database.transaction() as hub:
             await hub.execute("DELETE FROM claim WHERE member_id = %s", (member,))
             await hub.execute("DELETE FROM home WHERE member_id = %s", (member,))
+            await hub.execute("DELETE FROM interest WHERE member_id = %s", (member,))
             return int(await hub.value("SELECT number FROM feed_head"))
 
     async def add_app(self, client_id: str, registration: bytes) -> None:

@@ -266,6 +266,8 @@ class Router:
     async def _hear(self, site: Site, entries: list[FeedEntry], up_to: int) -> None:
         """A piece of the feed, in one transaction."""
         erased = [entry.member for entry in entries if entry.home is None]
+        if erased:  # before the site's position says that it has heard: a hub that is lost now is told next time
+            await self.directory.lose_interest(site.name, erased)
         await _forget_residents(site, erased)
         async with site.app.transaction() as session:
             await _apply(session, entries)
@@ -277,8 +279,6 @@ class Router:
             )
         for entry in entries:
             self._hints.pop(entry.member, None)
-        if erased:
-            await self.directory.lose_interest(site.name, erased)
 
     async def learn_routes(self, name: SiteName, members: Iterable[MemberId]) -> dict[MemberId, Home]:
         """Ask the hub where these members live, and keep the answer at the site that cares for them."""

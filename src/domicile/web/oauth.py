@@ -196,7 +196,7 @@ async def _load(domicile: Domicile, form: Mapping[str, str]) -> tuple[Code | Non
 
 async def _grant_of(domicile: Domicile, text: str) -> Grant | None:
     try:
-        return await domicile.access.check_token(text, unverified=True)
+        return await domicile.access.find_grant(text)
     except NotAuthenticated:
         return None
 

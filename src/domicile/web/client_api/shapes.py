@@ -46,6 +46,7 @@ class AccountShape(msgspec.Struct):
     roles: Sequence[str] = ()
     fields: list[FieldShape] = msgspec.field(default_factory=list)
     country: str | UnsetType = UNSET
+    suspended: bool | UnsetType = UNSET
     source: dict[str, Any] | UnsetType = UNSET
     role: dict[str, Any] | UnsetType = UNSET
 

@@ -84,6 +84,7 @@ class Shaper:
             following_count=profile.following,
             fields=[FieldShape(str(name), str(value)) for name, value in profile.fields],
             country=profile.country or UNSET,
+            suspended=profile.suspended or UNSET,
         )
 
     def own_account(self, own: Own) -> AccountShape:

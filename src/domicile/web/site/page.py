@@ -15,6 +15,7 @@ from domicile.ids import MemberId, PostId, SiteName, Snowflake, moment_of, parse
 from domicile.network.items import PostItem, Profile
 from domicile.network.questions import Bounds
 from domicile.network.standing import VERIFY_PATH
+from domicile.network.suspension import SUSPENSION_PATH
 from domicile.network.timelines import make_bounds
 from domicile.running import Domicile
 from domicile.web.bodies import Upload, Values, read_values
@@ -32,8 +33,15 @@ from domicile.web.site.words import country_name, scope_words
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 POSTS_A_PAGE = 20
-OPEN_TO_UNVERIFIED = frozenset({VERIFY_PATH, f"{VERIFY_PATH}/answer", "/logout", "/law", "/about"})
+OPEN_TO_ALL = frozenset(
+    {"/settings/data", "/settings/rights", "/settings/rights/archive", "/settings/rights/erase"}
+    | {"/logout", "/law", "/about"}
+)
+"""What every member may see, whatever keeps them from using their account: the rights that do not end with that."""
+OPEN_TO_UNVERIFIED = OPEN_TO_ALL | {VERIFY_PATH, f"{VERIFY_PATH}/answer"}
 """What a member may see whom a law wants verified before they use their account at all."""
+OPEN_TO_SUSPENDED = OPEN_TO_ALL | {SUSPENSION_PATH}
+"""What a member may see whom the operator has suspended."""
 
 AnyRequest = Request[Any, Any, State]
 Fields = dict[str, list[str]]
@@ -47,8 +55,12 @@ class Login(NotAuthenticated):
         self.path = path
 
 
-class VerifyFirst(NotPermitted):
-    """A law wants this member verified before they use their account: they are led there."""
+class LedTo(NotPermitted):
+    """Whoever asks may see only some pages now, and is led to `path`, which says why."""
+
+    def __init__(self, detail: str, path: str) -> None:
+        super().__init__(detail)
+        self.path = path
 
 
 @dataclass(frozen=True)
@@ -154,8 +166,10 @@ async def open_page(request: AnyRequest) -> Page:
     at = (await domicile.router.home_of(member)).site if member else domicile.members.default_site
     page = Page(request, domicile, member, at, visit or new_visit(), fresh=not visit)
     request.state.page = page
+    if visitor is not None and visitor.suspended and request.url.path not in OPEN_TO_SUSPENDED:
+        raise LedTo("the member is suspended", SUSPENSION_PATH)
     if visitor is not None and visitor.unverified and request.url.path not in OPEN_TO_UNVERIFIED:
-        raise VerifyFirst("a page for verified members", "Please verify first")
+        raise LedTo("a page for verified members", VERIFY_PATH)
     return page
 
 

@@ -23,7 +23,7 @@ from domicile.web.site.reading import (
     write_post,
 )
 from domicile.web.site.refusals import show_http_refusal, show_refusal, show_unexpected
-from domicile.web.site.rights import erase_account, show_rights, take_archive
+from domicile.web.site.rights import erase_account, show_rights, show_suspension, take_archive
 from domicile.web.site.settings import (
     change_consent,
     change_settings,
@@ -50,7 +50,7 @@ ROUTES: list[ControllerRouterHandler] = [
             *(show_settings, change_settings, change_consent),
             *(show_data, correct_declaration, decline_proposal),
             *(show_move, dismiss_notice, delete_old_posts, end_other_devices),
-            *(show_rights, take_archive, erase_account, show_import, take_import),
+            *(show_rights, take_archive, erase_account, show_suspension, show_import, take_import),
             *(show_verify, start_verifying, answer_verifier, forget_proof),
             *(show_law, show_pack, show_about),
         ],

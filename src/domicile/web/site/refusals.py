@@ -8,9 +8,8 @@ from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
 from domicile.errors import DomicileError, Misdirected
-from domicile.network.standing import VERIFY_PATH
 from domicile.web.errors import AuthorizationRefused, answer_domicile, answer_unexpected, status_of
-from domicile.web.site.page import AnyRequest, Login, Page, VerifyFirst, redirect
+from domicile.web.site.page import AnyRequest, LedTo, Login, Page, redirect
 
 _TITLES = {
     400: "That could not be read",
@@ -31,8 +30,8 @@ def show_refusal(request: AnyRequest, error: DomicileError) -> Response[str] | R
     """A page for an error that was raised on purpose; or the way to the log-in."""
     if isinstance(error, Login):
         return redirect(f"/login?next={quote(error.path, safe='')}")
-    if isinstance(error, VerifyFirst):
-        return redirect(VERIFY_PATH)
+    if isinstance(error, LedTo):
+        return redirect(error.path)
     if isinstance(error, AuthorizationRefused):
         return Redirect(error.location, status_code=302)
     answered = answer_domicile(request, error)

@@ -7,8 +7,17 @@ from litestar.response import Redirect
 
 from domicile.errors import NotAuthenticated
 from domicile.ids import MemberId
+from domicile.network.suspension import SUSPENSION_PATH
 from domicile.web.site.page import HEADERS, AnyRequest, Fields, Page, count, open_page, redirect
 from domicile.web.site.session import expired_session_cookie
+
+
+@get(SUSPENSION_PATH, include_in_schema=False)
+async def show_suspension(request: AnyRequest) -> Response[str] | Redirect:
+    """Why a member is suspended, and what they may still do."""
+    page = await open_page(request)
+    suspension = await page.domicile.suspensions.find(page.require_member())
+    return page.render("suspension.html", suspension=suspension) if suspension else redirect("/settings")
 
 
 @get("/settings/rights", include_in_schema=False)

@@ -107,6 +107,15 @@ CREATE TABLE account (
 	FOREIGN KEY(member_id) REFERENCES resident (member_id)
 );
 CREATE INDEX account_handle ON account (lower(handle));
+CREATE TABLE suspension (
+	member_id BIGINT NOT NULL, 
+	reason TEXT NOT NULL, 
+	since TIMESTAMP WITH TIME ZONE NOT NULL, 
+	until TIMESTAMP WITH TIME ZONE, 
+	PRIMARY KEY (member_id), 
+	FOREIGN KEY(member_id) REFERENCES resident (member_id)
+);
+CREATE INDEX suspension_until ON suspension (until);
 CREATE TABLE tally (
 	member_id BIGINT NOT NULL, 
 	posts INTEGER DEFAULT '0' NOT NULL, 
@@ -562,6 +571,8 @@ COMMENT ON TABLE account IS 'domicile:owned the profile. Whether it is public fo
 COMMENT ON COLUMN account.member_id IS 'domicile:home';
 COMMENT ON COLUMN account.avatar IS 'domicile:stored';
 COMMENT ON COLUMN account.header IS 'domicile:stored';
+COMMENT ON TABLE suspension IS 'domicile:owned the operator has suspended this member: the reason as the member reads it, and when it ends, if it does';
+COMMENT ON COLUMN suspension.member_id IS 'domicile:home';
 COMMENT ON TABLE tally IS 'domicile:owned counters of one member, apart from `resident` and `account` so that counting blocks neither';
 COMMENT ON COLUMN tally.member_id IS 'domicile:home';
 COMMENT ON TABLE vault.credential IS 'domicile:owned';
@@ -911,6 +922,40 @@ BEGIN
 END $$;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON account FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_account();
+
+CREATE FUNCTION domicile.fence_suspension() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+DECLARE tracked boolean;
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    SELECT r.tracked INTO tracked FROM public.resident r
+      WHERE r.member_id = OLD.member_id AND r.state IN ('home', 'pending') FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (OLD.member_id, 'suspension', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN OLD;
+    END IF;
+  ELSE
+    IF TG_OP = 'UPDATE' AND NEW.member_id <> OLD.member_id THEN
+      RAISE EXCEPTION 'a row never changes its owner' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+    END IF;
+    SELECT r.tracked INTO tracked FROM public.resident r WHERE r.member_id = NEW.member_id
+      AND (r.state = 'home' OR (r.state = 'pending' AND r.xmin = pg_current_xact_id()::xid)) FOR SHARE;
+    IF FOUND THEN
+      IF tracked THEN
+        INSERT INTO public.changed VALUES (NEW.member_id, 'suspension', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        IF TG_OP = 'UPDATE' THEN
+          INSERT INTO public.changed VALUES (OLD.member_id, 'suspension', ARRAY[]::text[]) ON CONFLICT DO NOTHING;
+        END IF;
+      END IF;
+      RETURN NEW;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'the owner of this row is not at home here' USING ERRCODE = '55006', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON suspension FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.fence_suspension();
 
 CREATE FUNCTION domicile.fence_tally() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
@@ -1738,6 +1783,22 @@ END $$;
 CREATE TRIGGER recall AFTER UPDATE OR DELETE ON account FOR EACH ROW
   WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.recall_account();
 
+CREATE FUNCTION domicile.recall_suspension() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
+  AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = OLD.member_id AND state = 'held';
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    UPDATE public.copy_register SET state = 'recalling', reason = 'changed'
+      WHERE member_id = NEW.member_id AND state = 'held';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER recall AFTER INSERT OR UPDATE OR DELETE ON suspension FOR EACH ROW
+  WHEN (current_user <> 'domicile_import') EXECUTE FUNCTION domicile.recall_suspension();
+
 CREATE FUNCTION domicile.recall_post() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public
   AS $$
 BEGIN
@@ -1845,7 +1906,7 @@ CREATE FUNCTION vault.erase_challenge_contact(the_member_id BIGINT, the_challeng
 CREATE FUNCTION vault.read_some_challenge_contact(owners bigint[], keys bigint[]) RETURNS SETOF vault.challenge_contact
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   AS $$ SELECT t.* FROM unnest(owners, keys) AS a (o, k) JOIN vault.challenge_contact t ON t.member_id = a.o AND t.challenge_id = a.k $$;
-CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, pair_version, copy_register, account, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, notice, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, kept_copy, feed_position, safeguard, incident_entry, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting, vault.hold, vault.residue, vault.keeping_entry, vault.residue_part; END $$;
+CREATE FUNCTION domicile.analyze_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE resident, vault.data_key, name_claim, claim, consent, outbox, pair_version, copy_register, account, suspension, tally, vault.credential, proposal, age_answer, verification, challenge, post, vault.direct_text, media, follow, follower, reaction, mention_stub, notification, token, authorization_code, session, notice, vault.challenge_contact, post_mention, post_tag, reaction_stub, reply_stub, app, route, kept_copy, feed_position, safeguard, incident_entry, crossing_tally, activity, changed, erasure, relocation, collected, acknowledgement, setting, vault.hold, vault.residue, vault.keeping_entry, vault.residue_part; END $$;
 REVOKE ALL ON FUNCTION domicile.analyze_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION domicile.analyze_tables() TO domicile_import;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -1861,6 +1922,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON pair_version TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON copy_register TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON account TO domicile_app, domicile_import;
+GRANT SELECT, INSERT, UPDATE, DELETE ON suspension TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tally TO domicile_app, domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vault.credential TO domicile_import;
 GRANT SELECT, INSERT, UPDATE, DELETE ON proposal TO domicile_app, domicile_import;
@@ -1910,6 +1972,7 @@ GRANT SELECT (member_id, sequence, recipient, kind) ON outbox TO domicile_audit;
 GRANT SELECT (member_id) ON pair_version TO domicile_audit;
 GRANT SELECT (member_id, holder, view, number, version, sections, rules, shows_home, until, state, reason, asked_at, attempts) ON copy_register TO domicile_audit;
 GRANT SELECT (member_id, avatar, header) ON account TO domicile_audit;
+GRANT SELECT (member_id) ON suspension TO domicile_audit;
 GRANT SELECT (member_id) ON tally TO domicile_audit;
 GRANT SELECT (member_id) ON vault.credential TO domicile_audit;
 GRANT SELECT (member_id, target, lawful, state) ON proposal TO domicile_audit;
