@@ -1,11 +1,14 @@
 """A member is erased: at home at once, at every site when it hears of it, and nobody else's words are touched."""
 
+from unittest.mock import AsyncMock
+
 import pytest
 
-from domicile.errors import Conflict, NotFound, Unavailable
+from domicile.errors import Conflict, NotFound, NotResident, Unavailable
 from domicile.ids import MemberId, SiteName
 from domicile.network.posts import Draft
 from domicile.running import Domicile
+from hub_down import hub_down
 from network_at import MakeMember
 from wire import unreachable
 
@@ -127,6 +130,26 @@ async def test_an_erasure_that_the_hub_did_not_hear_of_is_finished_when_it_answe
     assert await domicile.directory.homes([waits]) == {}
     with pytest.raises(NotFound):
         await domicile.erasure.erase(MemberId(4711))
+
+
+async def test_whoever_is_erased_where_they_moved_is_not_taken_for_on_the_move_while_the_hub_is_silent(
+    domicile: Domicile, member: MakeMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are gone and the hub has not heard; the only copy of where they live is that of the site they left."""
+    gone = await member("DE")
+    await domicile.coordinator.relocate([gone], GERMANY, AMERICA, "a test")
+    with monkeypatch.context() as patch:
+        patch.setattr(domicile.directory, "release", AsyncMock(side_effect=Unavailable("the hub does not answer")))
+        with pytest.raises(Unavailable):
+            await domicile.erasure.erase(gone)
+    for site in domicile.sites.values():
+        await site.app.run("DELETE FROM route WHERE member_id = %s", (gone,))
+    await domicile.sites[GERMANY].app.run("INSERT INTO route VALUES (%s, %s, 1)", (gone, GERMANY))
+    async with hub_down(domicile):
+        with pytest.raises(NotResident):
+            await domicile.erasure.erase(gone)
+    assert (await domicile.erasure.erase(gone)).home == AMERICA
+    assert await everywhere(domicile, gone) == {}
 
 
 async def test_whoever_moves_past_the_news_of_an_erasure_forgets_the_erased_too(

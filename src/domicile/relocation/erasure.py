@@ -16,7 +16,7 @@ from datetime import datetime
 import msgspec
 
 from domicile.database import Row
-from domicile.errors import Conflict, NotFound, Unavailable
+from domicile.errors import Conflict, NotFound, NotResident, Unavailable
 from domicile.ids import MemberId, SiteName
 from domicile.lifecycle import Lifecycle
 from domicile.placement.directory import Directory
@@ -62,7 +62,7 @@ class Erasure:
         return self.router.sites
 
     async def erase(self, member: MemberId) -> Receipt:
-        """Erase a member. Raises NotFound, or Conflict while they are on the move.
+        """Erase a member. Raises NotFound, Conflict while they are on the move, NotResident where only the hub knows.
 
         Repeat it to finish what was cut short, and to see what is open.
         """
@@ -81,6 +81,8 @@ class Erasure:
                 if await session.one("SELECT 1 FROM erasure WHERE member_id = %s", (member,)):
                     return  # erased here before, and the hub was not told
                 raise NotFound("no such member at the home that the hub names")
+            if row.state == "moved":
+                raise NotResident("the member has moved on, and the hub did not say where to")
             if row.state != "home" or row.tracked:
                 raise Conflict("the member is on the move; erase them when they have arrived")
             stayed = await self.keeper.leave(session, site, [member], None)
