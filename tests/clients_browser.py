@@ -16,6 +16,7 @@ import uvicorn
 from domicile.running import Domicile
 from domicile.web.app import make_app
 
+MOST_REDIRECTS = 10
 _FORM = re.compile(r'<form method="post" action="(?P<action>[^"]+)".*?</form>', re.DOTALL)
 _INPUT = re.compile(r"<input[^>]*>")
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
@@ -37,10 +38,7 @@ class Browser:
 
     async def open(self, address: str) -> httpx.Response:
         """Open a page, going wherever it sends us within the server."""
-        response = await self.client.get(address)
-        while response.is_redirect and response.headers["location"].startswith("/"):
-            response = await self.client.get(response.headers["location"])
-        return response
+        return await self._follow(await self.client.get(address))
 
     async def send(self, page: httpx.Response, action: str, **filled: str) -> httpx.Response:
         """Fill the page's form that goes to `action`, and send it."""
@@ -50,10 +48,14 @@ class Browser:
             attributes = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(tag)}
             if attributes.get("type") == "hidden":
                 values[attributes["name"]] = attributes["value"]
-        response = await self.client.post(action, data=values | filled)
-        while response.is_redirect and response.headers["location"].startswith("/"):
+        return await self._follow(await self.client.post(action, data=values | filled))
+
+    async def _follow(self, response: httpx.Response) -> httpx.Response:
+        for _ in range(MOST_REDIRECTS):
+            if not (response.is_redirect and response.headers["location"].startswith("/")):
+                return response
             response = await self.client.get(response.headers["location"])
-        return response
+        raise AssertionError("the pages send a browser round in circles")
 
     async def let_app_in(self, address: str, login: str, password: str) -> str:
         """Log in where an app sent us, let it in, and come back with the code or the address it is sent to."""

@@ -12,6 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import forks
+import quick_clusters
 from domicile.cli.main import main
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +38,8 @@ class Command:
 
     def __post_init__(self) -> None:
         ours = {name: value for name, value in os.environ.items() if name.startswith("DOMICILE_")}
-        environment = {"PATH": "/usr/bin:/bin"} | ours | self.environment
+        model = {quick_clusters.FOLDER: os.environ[quick_clusters.FOLDER]}
+        environment = {"PATH": "/usr/bin:/bin"} | model | ours | self.environment
         files = [str(Path(self._folder.name) / name) for name in ("out", "err")]
         for file in files:
             Path(file).touch()
@@ -80,5 +82,6 @@ def _run(words: tuple[str, ...], environment: dict[str, str], out: str, err: str
     os.chdir(ROOT)
     for number, file, flags in ((0, os.devnull, os.O_RDONLY), (1, out, os.O_WRONLY), (2, err, os.O_WRONLY)):
         os.dup2(os.open(file, flags), number)
+    quick_clusters.begin()
     sys.argv = ["domicile", *words]
     main()

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+import quick_clusters
 from domicile.audit.residency import audit
 from domicile.ids import MemberId
 from domicile.running import Domicile
@@ -33,8 +34,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+BEGAN = pytest.StashKey[bool]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[BEGAN] = quick_clusters.begin()
     config.addinivalue_line("markers", "audit_expected_to_fail: this test smuggles rows, and cleans up after itself")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if config.stash.get(BEGAN, False):
+        quick_clusters.end()
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +93,13 @@ async def residency(request: pytest.FixtureRequest) -> AsyncIterator[None]:
         return
     report = await audit(domicile.sites, domicile.hub, domicile.clock())
     assert report.ok, "\n".join(str(violation) for violation in report.violations)
+
+
+@pytest.fixture(scope="module")
+def real_initdb() -> Iterator[None]:
+    """For tests that are about how clusters are made: theirs are no copies."""
+    with quick_clusters.real_initdb():
+        yield
 
 
 class _Served(uvicorn.Server):

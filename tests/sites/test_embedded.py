@@ -23,6 +23,7 @@ from domicile.placement import pgbinaries
 from domicile.placement.embedded import Embedded, Server, discard
 from domicile.placement.supervisor import inhabitants, postmaster_pid
 
+pytestmark = pytest.mark.usefixtures("real_initdb")
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 SOURCE = Path(placement.__file__).parents[2]
 SEEN = {**os.environ, "PYTHONPATH": f"{SOURCE}:{Path(psycopg.__file__).parents[1]}", "PYTHONDONTWRITEBYTECODE": "1"}

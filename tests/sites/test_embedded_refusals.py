@@ -11,6 +11,8 @@ from domicile.placement import pgcluster
 from domicile.placement.embedded import Embedded, discard
 from domicile.placement.supervisor import inhabitants
 
+pytestmark = pytest.mark.usefixtures("real_initdb")
+
 
 @pytest.fixture
 def data(tmp_path: Path) -> Iterator[Path]:

@@ -187,7 +187,13 @@ class Histories(RuleBasedStateMachine):
         if site not in self.world.backups:
             self.do(self.world.back_up(site))
         elif not self.world.restored:
-            self.do(self.world.restore(site))
+            self.do(self._restore(site))
+
+    async def _restore(self, site: SiteName) -> None:
+        """If nobody is left, because everybody came after the backup, somebody joins."""
+        await self.world.restore(site)
+        if not self.world.model.people:
+            await self.world.sign_up(site)
 
     @rule(hours=st.sampled_from((0.2, 2.0, 25.0)))
     def time_passes(self, hours: float) -> None:

@@ -105,6 +105,10 @@ async def test_whoever_is_suspended_is_told_why_and_nobody_sees_them_until_it_en
     archive = await browser.send("/settings/rights/archive", rights, {})
     assert archive.status_code == 200 and archive.content.startswith(b"PK")
 
+    browser.client.cookies.set("domicile_session", await domicile.access.open_session(near))
+    assert (await browser.get("/home")).status_code == 200, "nobody else is locked out"
+    browser.client.cookies.set("domicile_session", await domicile.access.open_session(anna))
+
     await domicile.suspensions.reinstate(anna)
     assert [await app.statuses(path, words) for app in (theirs, nearby) for path in everywhere] == shown
     assert (await hers.get("/api/v1/accounts/verify_credentials"))["acct"] == handle

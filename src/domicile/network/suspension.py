@@ -20,8 +20,8 @@ from domicile.placement.routing import Router, SiteReader, SiteWriter
 
 SUSPENSION_PATH = "/settings/suspension"
 
-SUSPENDED = "EXISTS (SELECT FROM suspension s WHERE s.member_id = {member})"
-REASON = "(SELECT s.reason FROM suspension s WHERE s.member_id = {member})"
+SUSPENDED = "EXISTS (SELECT FROM suspension WHERE suspension.member_id = {member})"
+REASON = "(SELECT reason FROM suspension WHERE suspension.member_id = {member})"
 """In SQL, whether and why this member, at home here, is suspended."""
 
 _OF_MEMBER = "SELECT member_id, reason, since, until FROM suspension WHERE member_id = %s"
