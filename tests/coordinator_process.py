@@ -13,7 +13,7 @@ from domicile.law.library import load_packs
 from domicile.wiring import open_domicile
 from network_at import impatient, stop_server
 
-LAW = load_packs(None)  # read once, by the server of which the processes are forks
+load_packs()  # by the server of which the processes are forks, for all of them
 LONGEST_S = 120
 
 
@@ -34,7 +34,7 @@ def _coordinate(data: str, scene: Scene, victim: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL if how == "kill" else signal.SIGSTOP)
 
     async def work() -> None:
-        async with open_domicile(load_config(data=Path(data), sites="de,ru"), law=LAW) as domicile:
+        async with open_domicile(load_config(data=Path(data), sites="de,ru")) as domicile:
             impatient(domicile)
             domicile.coordinator.patience_s = 5.0
             await act_out(domicile, scene, crash)

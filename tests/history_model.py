@@ -162,5 +162,12 @@ class Model:
             written.to -= self.gone
         return here - back
 
+    def reconcile(self) -> None:
+        """Whoever boosted or liked what is there no longer has taken it back."""
+        while lost := {boost for (_, post), boost in self.boosts.items() if post not in self.posts}:
+            self.boosts = {key: boost for key, boost in self.boosts.items() if boost not in lost}
+            self.posts = {post: written for post, written in self.posts.items() if post not in lost}
+        self.favourites = {(a, post) for a, post in self.favourites if post in self.posts}
+
     def _boosts_the_gone(self, written: Written) -> bool:
         return written.boost_of is not None and written.boost_of.author in self.gone

@@ -24,6 +24,7 @@ from domicile.relocation.scrub import Scrub
 from domicile.running import Domicile
 from network_at import make_member, network_at, superuser
 
+pytestmark = pytest.mark.usefixtures("real_initdb")  # the search tells servers apart by what initdb gave them
 OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 GERMANY, RUSSIA = SiteName("de-1"), SiteName("ru-1")
 

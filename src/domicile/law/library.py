@@ -2,6 +2,7 @@
 
 import tomllib
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -43,7 +44,16 @@ class _SafeguardFile(Struct, forbid_unknown_fields=True):
 
 def load_packs(folder: Path | None = None) -> Law:
     """The law in every `*.toml` of a folder, or the packs shipped. Raises PackError, also if there is none."""
-    place: Traversable = folder if folder is not None else SHIPPED / "packs"
+    return _load_shipped() if folder is None else _load_from(folder)
+
+
+@cache
+def _load_shipped() -> Law:
+    """They do not change while a process lives."""
+    return _load_from(SHIPPED / "packs")
+
+
+def _load_from(place: Traversable) -> Law:
     try:
         found = sorted((item for item in place.iterdir() if item.name.endswith(".toml")), key=lambda item: item.name)
     except OSError as error:
