@@ -4,6 +4,7 @@ Each is a fork of one process that has loaded the command line: to load it takes
 """
 
 import os
+import runpy
 import signal
 import sys
 import tempfile
@@ -13,7 +14,6 @@ from pathlib import Path
 
 import forks
 import quick_clusters
-from domicile.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,10 +29,14 @@ class Done:
 
 @dataclass
 class Command:
-    """A command at work. Its environment holds DOMICILE_ settings of ours, and what is given."""
+    """A command at work. Its environment holds DOMICILE_ settings of ours, and what is given.
+
+    `program` is the module that it runs, as `python -m` does: Domicile, or a client.
+    """
 
     words: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    program: str = "domicile"
     _folder: tempfile.TemporaryDirectory[str] = field(init=False, default_factory=tempfile.TemporaryDirectory)
     _process: BaseProcess = field(init=False)
 
@@ -43,8 +47,7 @@ class Command:
         files = [str(Path(self._folder.name) / name) for name in ("out", "err")]
         for file in files:
             Path(file).touch()
-        self._process = forks.context.Process(target=_run, args=(self.words, environment, *files), daemon=False)
-        self._process.start()
+        self._process = forks.start(_run, self.program, self.words, environment, *files, daemon=False)
 
     @property
     def said(self) -> str:
@@ -76,12 +79,12 @@ def run_command(*words: str, timeout_s: float = 120.0, **environment: str) -> Do
     return Command(words, environment).wait(timeout_s)
 
 
-def _run(words: tuple[str, ...], environment: dict[str, str], out: str, err: str) -> None:
+def _run(program: str, words: tuple[str, ...], environment: dict[str, str], out: str, err: str) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)
     for number, file, flags in ((0, os.devnull, os.O_RDONLY), (1, out, os.O_WRONLY), (2, err, os.O_WRONLY)):
         os.dup2(os.open(file, flags), number)
     quick_clusters.begin()
-    sys.argv = ["domicile", *words]
-    main()
+    sys.argv = [program, *words]
+    runpy.run_module(program, run_name="__main__", alter_sys=True)

@@ -4,6 +4,8 @@
 `clock`     its clock, which can be set    `server`        its address over HTTP
 `fresh`     a network of two sites (de-1, ru-1) for one test, which may kill its servers
 
+Passwords are hashed cheaply, and `test_passwords` looks at how they are outside of tests.
+
 After every test that used `domicile` the residency audit runs (rule 9); a row away from its owner's home fails the
 test that put it there. A test that smuggles rows on purpose is marked `audit_expected_to_fail` and cleans up.
 """
@@ -17,15 +19,15 @@ from typing import Any
 
 import pytest
 import uvicorn
+from argon2 import PasswordHasher
 
 import quick_clusters
 from domicile.audit.residency import audit
 from domicile.ids import MemberId
+from domicile.network import passwords
 from domicile.running import Domicile
 from domicile.web.app import make_app
 from network_at import MakeMember, SetClock, make_member, network_at
-
-RUNNING = pytest.StashKey[Domicile]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,6 +41,7 @@ BEGAN = pytest.StashKey[bool]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[BEGAN] = quick_clusters.begin()
+    passwords.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     config.addinivalue_line("markers", "audit_expected_to_fail: this test smuggles rows, and cleans up after itself")
 
 
@@ -53,11 +56,8 @@ def network_clock() -> SetClock:
 
 
 @pytest.fixture(scope="session")
-async def domicile(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, network_clock: SetClock
-) -> AsyncIterator[Domicile]:
+async def domicile(tmp_path_factory: pytest.TempPathFactory, network_clock: SetClock) -> AsyncIterator[Domicile]:
     async with network_at(tmp_path_factory.mktemp("network") / "data", clock=network_clock) as running:
-        request.config.stash[RUNNING] = running
         yield running
 
 
@@ -83,13 +83,18 @@ def member(domicile: Domicile) -> MakeMember:
     return make
 
 
-@pytest.fixture(autouse=True)
-async def residency(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        names = getattr(item, "fixturenames", [])
+        if "domicile" in names and "residency" not in names:
+            names.insert(0, "residency")
+
+
+@pytest.fixture
+async def residency(request: pytest.FixtureRequest, domicile: Domicile) -> AsyncIterator[None]:
     """Rule 9: where the rows are is checked after every test, by code that did not put them there."""
     yield
-    domicile = request.config.stash.get(RUNNING, None)
-    unused = domicile is None or "domicile" not in request.fixturenames
-    if unused or request.node.get_closest_marker("audit_expected_to_fail"):
+    if request.node.get_closest_marker("audit_expected_to_fail"):
         return
     report = await audit(domicile.sites, domicile.hub, domicile.clock())
     assert report.ok, "\n".join(str(violation) for violation in report.violations)

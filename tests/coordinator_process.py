@@ -19,9 +19,7 @@ LONGEST_S = 120
 
 def start_coordinator(data: Path, scene: Scene, victim: str) -> BaseProcess:
     """Act a scene out. At its point `victim`: `kill coordinator`, `stop coordinator`, or `hang NAME` of a server."""
-    process = forks.context.Process(target=_coordinate, args=(str(data), scene, victim), daemon=True)
-    process.start()
-    return process
+    return forks.start(_coordinate, str(data), scene, victim, daemon=True)
 
 
 def _coordinate(data: str, scene: Scene, victim: str) -> None:

@@ -1,7 +1,7 @@
 """The source as the shape tests read it: modules, and what each of them imports, also inside functions."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -83,3 +83,19 @@ def modules() -> tuple[Module, ...]:
 def ours(imported: str) -> str | None:
     """`placement.sites.Site` for `domicile.placement.sites.Site`; None for what is not ours."""
     return imported.removeprefix("domicile.") if imported.startswith("domicile.") else None
+
+
+def every_module(check: Callable[[Module], None]) -> Callable[[], None]:
+    """A test that `check` holds of every module: it names all of which it does not."""
+
+    def test() -> None:
+        wrong = []
+        for module in modules():
+            try:
+                check(module)
+            except AssertionError as error:
+                wrong.append(f"{module.name}: {error}")
+        assert not wrong, "\n".join(wrong)
+
+    test.__name__, test.__doc__ = check.__name__, check.__doc__
+    return test

@@ -3,9 +3,7 @@
 law · ledger · transport | placement | border | relocation · plan · audit | orders | network | web | wiring | cli
 """
 
-import pytest
-
-from shape.source import Module, modules, ours
+from shape.source import Module, every_module, modules, ours
 
 LINE = (
     "law · ledger · transport | placement | border | relocation · plan · audit | orders | network | web | wiring | cli"
@@ -42,13 +40,6 @@ BANNED = {"utils", "util", "helpers", "helper", "common", "core", "manager", "se
 
 def rank(part: str) -> float:
     return TOOLS.get(part, RANK.get(part, -1))
-
-
-def ids(module: Module) -> str:
-    return module.name
-
-
-every_module = pytest.mark.parametrize("module", modules(), ids=ids)
 
 
 def test_the_line_is_the_one_in_the_design() -> None:

@@ -2,9 +2,7 @@
 
 import ast
 
-import pytest
-
-from shape.source import Module, modules
+from shape.source import Module, every_module, modules
 
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
@@ -15,13 +13,13 @@ LONG_FUNCTIONS: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+@every_module
 def test_no_module_is_too_long_to_read(module: Module) -> None:
     lines = len(module.text.splitlines())
     assert lines <= LONGEST_MODULE or module.name in LONG_MODULES, f"{module.name} has {lines} lines"
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+@every_module
 def test_no_function_is_too_long_to_read(module: Module) -> None:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -43,7 +41,7 @@ def test_no_exception_outlives_its_reason() -> None:
     assert set(LONG_FUNCTIONS) <= functions, "take it off the list: it is short now"
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+@every_module
 def test_a_module_says_what_it_is_for(module: Module) -> None:
     if module.text.strip():
         assert ast.get_docstring(module.tree), f"{module.name} has no docstring"

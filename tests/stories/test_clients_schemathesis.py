@@ -17,7 +17,7 @@ from domicile.network.posts import Draft
 from domicile.running import Domicile
 from network_at import make_member
 
-SECONDS = 20
+SECONDS = 12
 SCOPES = "read write follow push profile"
 # Real ids where the document can only say "a string": half of what is sent then gets past the door.
 CONFIG = """

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from clients_browser import Browser
+from commands import Command
 from domicile.running import Domicile
 from network_at import make_member
 
@@ -29,21 +30,20 @@ class People(NamedTuple):
     kate: Toot
 
 
-async def _start(home: Path, *command: str) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "toot", "--no-color", *command),
-        stdin=pipe,
-        stdout=pipe,
-        stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "XDG_CONFIG_HOME": str(home), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
-        cwd=home,
-    )
+def _surroundings(home: Path) -> dict[str, str]:
+    return {"XDG_CONFIG_HOME": str(home), "HOME": str(home), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 
 async def _log_in(home: Path, server: str, handle: str) -> Toot:
     """Log in with the browser, as toot tells its user to; returns a way to run toot as this person."""
-    login = await _start(home, "login", "-i", server)
+    pipe = asyncio.subprocess.PIPE
+    login = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "toot", "--no-color", "login", "-i", server),
+        stdin=pipe,
+        stdout=pipe,
+        stderr=asyncio.subprocess.STDOUT,
+        env=os.environ | _surroundings(home),
+    )
     assert login.stdout is not None
     printed = ""
     while not printed.endswith("[Y/n]: "):
@@ -58,10 +58,10 @@ async def _log_in(home: Path, server: str, handle: str) -> Toot:
     assert login.returncode == 0 and "Successfully logged in" in out.decode(), out.decode()
 
     async def toot(*command: str) -> str:
-        process = await _start(home, *command)
-        out, _ = await process.communicate()
-        assert process.returncode == 0, f"toot {' '.join(command)}: {out.decode()}"
-        return out.decode()
+        started = Command(("--no-color", *command), _surroundings(home), program="toot")
+        done = await asyncio.to_thread(started.wait)
+        assert done.code == 0, f"toot {' '.join(command)}: {done.out}{done.err}"
+        return done.out + done.err
 
     return toot
 

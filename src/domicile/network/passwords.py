@@ -12,13 +12,13 @@ from domicile.network.names import refuse
 SHORTEST, LONGEST = 8, 256
 
 # RFC 9106 section 4, second recommended option: 64 MiB, three passes; one lane, since requests run side by side.
-_hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1)
+hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1)
 _gate = asyncio.Semaphore(2)
 
 
 @cache
 def _nobody() -> str:
-    return _hasher.hash(secrets.token_urlsafe(16))
+    return hasher.hash(secrets.token_urlsafe(16))
 
 
 def check_password_form(password: str) -> str:
@@ -34,7 +34,7 @@ def check_password_form(password: str) -> str:
 
 async def hash_password(password: str) -> str:
     async with _gate:
-        return await asyncio.to_thread(_hasher.hash, password)
+        return await asyncio.to_thread(hasher.hash, password)
 
 
 async def password_matches(hashed: str | None, password: str) -> bool:
@@ -46,6 +46,6 @@ async def password_matches(hashed: str | None, password: str) -> bool:
 def _verify(hashed: str | None, password: str) -> bool:
     nobody = _nobody()  # also where it is not needed: the first answer is no quicker for somebody than for nobody
     try:
-        return _hasher.verify(hashed or nobody, password) and hashed is not None
+        return hasher.verify(hashed or nobody, password) and hashed is not None
     except (VerificationError, InvalidHashError):
         return False
