@@ -5,8 +5,8 @@
 bulk     of so many members with some 24 rows each, 1.3 % move, then all: rows a second against `psql COPY | psql COPY`
          of the same rows into the same tables (keys, foreign keys, indexes and triggers alike), in one stream and two,
          and against SQLAlchemy row by row. Verification and erasure are told apart: plain COPY does neither.
-serving  p50 and p99 of reads and writes by members who move and by others, against the same load without a move; the
-         coordinator runs in a process of its own.
+serving  p50 and p99 of reads and writes by members who move and by others, against the same load without a move, as
+         fast as it can and at most one megabyte a second; the coordinator runs in a process of its own.
 one      a member with 10,020 rows and 20 files: seconds, rows a second, and how long their writes waited.
 """
 
@@ -48,6 +48,7 @@ from domicile.wiring import open_domicile
 HERE, THERE = SiteName("de-1"), SiteName("us-1")
 SHARE = 0.013  # of LinkedIn's members were in Russia when its law took effect
 SCRATCH = "scratch"
+GENTLY = 1e6  # bytes a second, as `relocate --at-most 1`
 
 # Some 24 rows a member, of the kinds that a network has most of.
 FILL = """
@@ -268,31 +269,33 @@ def at(taken: list[float], share: float) -> float:
 
 async def measure_serving(domicile: Domicile, folder: Path, members: int) -> None:
     everybody = await fill(domicile, members)
-    movers, others = everybody[: members // 2], everybody[members // 2 :]
-    await warm(domicile, movers[:50] + others[:50])
-    print("\nwhile it serves: 8 clients write and 8 read, half of them as members who move")
-    idle = await under_load(domicile, movers, others, asyncio.sleep(10))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        __file__,
-        "--coordinate",
-        str(folder),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin and process.stdout
-    assert await process.stdout.readline() == b"ready\n"
+    share = members // 3
+    movers, later, others = everybody[:share], everybody[share : share * 3 // 2], everybody[share * 3 // 2 :]
+    await warm(domicile, movers[:50] + later[:50] + others[:50])
+    for who, at_most in ((movers, None), (later, GENTLY)):
+        speed = f"at most {at_most / 1e6:g} MB/s" if at_most else "as fast as it can"
+        print(f"\nwhile it serves, {speed}: 8 clients write and 8 read, half of them as members who move")
+        idle = await under_load(domicile, who, others, asyncio.sleep(10))
+        coordinator = await start_coordinator(folder)
+        moving = await under_load(domicile, who, others, order_move(coordinator, who, at_most))
+        for what in idle:
+            p50, p99 = (at(sorted(moving[what].taken), s) / at(sorted(idle[what].taken), s) for s in (0.5, 0.99))
+            ratio = f"ratio p50 {p50:.2f} p99 {p99:.2f}"
+            print(f"{what:24} without a move {idle[what]}   during it {moving[what]}   {ratio}")
 
-    async def move() -> None:
-        process.stdin.write(f"{array(movers)}\n".encode())
-        process.stdin.close()
-        print((await process.stdout.read()).decode().strip())
 
-    moving = await under_load(domicile, movers, others, move())
-    await process.wait()
-    for what in idle:
-        p50, p99 = (at(sorted(moving[what].taken), s) / at(sorted(idle[what].taken), s) for s in (0.5, 0.99))
-        print(f"{what:24} without a move {idle[what]}   during it {moving[what]}   ratio p50 {p50:.2f} p99 {p99:.2f}")
+async def start_coordinator(folder: Path) -> asyncio.subprocess.Process:
+    """In a process of its own, as an operator's command is."""
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, __file__, "--coordinate", str(folder))
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    assert process.stdout and await process.stdout.readline() == b"ready\n"
+    return process
+
+
+async def order_move(process: asyncio.subprocess.Process, movers: list[MemberId], at_most: float | None) -> None:
+    printed, _ = await process.communicate(f"{array(movers)}\n{at_most or ''}\n".encode())
+    print(printed.decode().strip())
 
 
 async def warm(domicile: Domicile, members: list[MemberId]) -> None:
@@ -350,9 +353,10 @@ async def coordinate(folder: Path) -> None:
     async with open_domicile(load_config(environment={}, data=folder / "data", sites="de,us")) as domicile:
         os.nice(STEP_BACK)  # as `relocate` does
         print("ready", flush=True)
-        line = await asyncio.to_thread(sys.stdin.readline)
+        line, limit = [await asyncio.to_thread(sys.stdin.readline) for _ in range(2)]
         movers = [MemberId(int(number)) for number in line.strip(" {}\n").split(",")]
-        moved = await domicile.coordinator.relocate(movers, HERE, THERE, "a benchmark")
+        pace = Pace(bytes_a_second=float(limit) if limit.strip() else None)
+        moved = await domicile.coordinator.relocate(movers, HERE, THERE, "a benchmark", pace)
         rate, batches = moved.rows / moved.seconds, moved.batches
         print(
             f"{len(moved.members):,} members, {moved.rows:,} rows in {moved.seconds:.1f} s ({rate:,.0f} rows/s),",
@@ -391,7 +395,7 @@ async def measure_one(domicile: Domicile) -> None:
 
 
 async def main(members: int, only: str | None) -> None:
-    parts = {"bulk": members, "serving": min(members, 8000), "one": 0}
+    parts = {"bulk": members, "serving": min(members, 12_000), "one": 0}
     for part in [only] if only else parts:
         with tempfile.TemporaryDirectory() as folder:
             config = load_config(environment={}, data=Path(folder) / "data", sites="de,us")

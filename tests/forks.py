@@ -10,6 +10,7 @@ from typing import Any
 LOADED = [
     "commands",
     "coordinator_process",
+    "sign_up_process",
     "domicile.wiring",
     "domicile.cli.main",
     "toot.cli",

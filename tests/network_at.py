@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import quick_clusters
 from domicile.config import load_config
 from domicile.database import Database
 from domicile.ids import MemberId
@@ -59,6 +60,7 @@ async def network_at(
             yield domicile
     finally:
         if not keep:
+            quick_clusters.remove(folder)
             discard(folder)
 
 

@@ -7,6 +7,7 @@ network waits for. Tests that are about how clusters are made do without.
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -14,9 +15,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from domicile.placement.pgcluster import Clusters, write_private
+from domicile.placement import pgcluster
+from domicile.placement.pgcluster import Clusters
 
 FOLDER = "TEST_CLUSTERS"
+MEMORY, ROOM = Path("/dev/shm"), 8 << 30
 _initdb = Clusters._initdb
 _PASSWORD = "the same for every cluster of a test run"
 
@@ -26,8 +29,16 @@ def begin() -> bool:
     Clusters._initdb = _copy  # type: ignore[method-assign]
     first = FOLDER not in os.environ
     if first:
-        os.environ[FOLDER] = tempfile.mkdtemp(prefix="domicile-clusters-")
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="domicile-clusters-", dir=_place())
+        Path(os.environ[FOLDER]).chmod(0o711)
+    if os.environ[FOLDER].startswith(f"{MEMORY}/"):
+        pgcluster.root_home = lambda: Path(os.environ[FOLDER])  # type: ignore[assignment]
     return first
+
+
+def _place() -> Path | None:
+    """Root's clusters lie in memory where there is plenty: nothing of a test run outlives the machine."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
 
 
 def end() -> None:
@@ -45,23 +56,30 @@ def real_initdb() -> Iterator[None]:
         Clusters._initdb = _copy  # type: ignore[method-assign]
 
 
+def remove(data: Path) -> None:
+    """Remove the clusters of a data folder; `discard` does it too, and takes ten times as long for so many files."""
+    subprocess.run(["rm", "-rf", str((data / "pg").resolve())], check=True)
+
+
 def _copy(self: Clusters, name: str, folder: Path, superuser: str, secret: Path) -> None:
     key = hashlib.sha256(repr((self.binaries, self.account, superuser)).encode()).hexdigest()[:16]
-    model = Path(os.environ[FOLDER]) / key
+    model = Path(os.environ[FOLDER]) / f"{key}.tar"
     with model.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not model.exists():
             _make(self, name, model, superuser, secret)
-    subprocess.run(["cp", "-a", str(model), str(folder)], check=True)
-    write_private(self.data / "secrets" / f"{name}.json", {"superuser": superuser, "password": _PASSWORD})
+    folder.mkdir()
+    subprocess.run(["tar", "-C", str(folder), "-xf", str(model)], check=True)
+    secrets = {"superuser": superuser, "password": _PASSWORD}
+    (self.data / "secrets" / f"{name}.json").write_text(json.dumps(secrets))
 
 
 def _make(clusters: Clusters, name: str, model: Path, superuser: str, secret: Path) -> None:
-    """initdb writes beside the scratch that it was given, where the servers' user may."""
+    """initdb works in the scratch that it was given, where the servers' user may."""
     secret.write_text(_PASSWORD + "\n")
     made = secret.parent / "model"
     _initdb(clusters, name, made, superuser, secret)
     scratch = model.with_suffix(".new")
-    subprocess.run(["cp", "-a", str(made), str(scratch)], check=True)
+    subprocess.run(["tar", "-C", str(made), "-cf", str(scratch), "."], check=True)
     scratch.rename(model)
     shutil.rmtree(made)

@@ -2,13 +2,8 @@
 
 import asyncio
 import contextlib
-import os
 import secrets
-import signal
-import subprocess
-import sys
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
@@ -16,23 +11,7 @@ from domicile.errors import InvalidFields, NotFound
 from domicile.ids import MemberId
 from domicile.running import Domicile
 from network_at import MakeMember
-
-SOURCE = Path(__file__).parents[2] / "src"
-CRASHING = """
-import asyncio, os, signal, sys
-from pathlib import Path
-from domicile.config import load_config
-from domicile.network.forms import SignUp
-from domicile.wiring import open_domicile
-
-async def main(folder, handle, country, step):
-    async with open_domicile(load_config(data=Path(folder))) as domicile:
-        domicile.members.on_step = lambda done: os.kill(os.getpid(), signal.SIGKILL) if done == step else None
-        form = SignUp(username=handle, email=handle + "@crash.example.org", password=None, country=country)
-        await domicile.members.sign_up(form)
-
-asyncio.run(main(*sys.argv[1:]))
-"""
+from sign_up_process import crash_sign_up
 
 
 def fresh_handle() -> str:
@@ -141,7 +120,7 @@ async def test_equal_addresses_and_numbers_in_other_spellings_are_taken_together
 @pytest.mark.parametrize("step", ["pending", "claimed", "home"])
 async def test_a_crash_after_any_step_leaves_a_whole_member_after_the_restart(domicile: Domicile, step: str) -> None:
     handle = fresh_handle()
-    await crash(domicile, handle, "RU", step)
+    await crash_sign_up(domicile.config.data, handle, "RU", step)
     await domicile.repair()
     found = await residents_named(domicile, handle)
     assert [(site, state) for site, _, state in found] == [("ru-1", "home")]
@@ -155,24 +134,15 @@ async def test_a_crash_on_the_way_to_losing_leaves_nothing_after_the_restart(
 ) -> None:
     handle = fresh_handle()
     owner = await member("DE", handle=handle)
-    await crash(domicile, handle, "RU", step)
+    await crash_sign_up(domicile.config.data, handle, "RU", step)
     await domicile.repair()
     assert await residents_named(domicile, handle) == [("de-1", owner, "home")]
     assert await domicile.members.find_by_handle(handle) == owner
     assert await member("RU", handle=fresh_handle(), email=f"{handle}@crash.example.org"), "the address is free again"
 
 
-async def crash(domicile: Domicile, handle: str, country: str, step: str) -> None:
-    """Sign up in another process, which is killed the moment it has done `step`."""
-    command = [sys.executable, "-c", CRASHING, str(domicile.config.data), handle, country, step]
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.PIPE)
-    _, said = await process.communicate()
-    assert process.returncode == -signal.SIGKILL, said.decode()
-
-
 async def test_repairs_by_two_processes_at_once_do_no_harm(domicile: Domicile) -> None:
     handle = fresh_handle()
-    await crash(domicile, handle, "CN", "pending")
+    await crash_sign_up(domicile.config.data, handle, "CN", "pending")
     await asyncio.gather(*(domicile.repair() for _ in range(4)))
     assert [(site, state) for site, _, state in await residents_named(domicile, handle)] == [("cn-1", "home")]
