@@ -356,7 +356,7 @@ async def coordinate(folder: Path) -> None:
         line, limit = [await asyncio.to_thread(sys.stdin.readline) for _ in range(2)]
         movers = [MemberId(int(number)) for number in line.strip(" {}\n").split(",")]
         pace = Pace(bytes_a_second=float(limit) if limit.strip() else None)
-        moved = await domicile.coordinator.relocate(movers, HERE, THERE, "a benchmark", pace)
+        moved = await domicile.coordinator.relocate(movers, HERE, THERE, "a benchmark", pace=pace)
         rate, batches = moved.rows / moved.seconds, moved.batches
         print(
             f"{len(moved.members):,} members, {moved.rows:,} rows in {moved.seconds:.1f} s ({rate:,.0f} rows/s),",
