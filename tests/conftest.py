@@ -29,14 +29,13 @@ from domicile.running import Domicile
 from domicile.web.app import make_app
 from network_at import MakeMember, SetClock, make_member, network_at
 
+BEGAN = pytest.StashKey[bool]()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-crash", action="store_true", help="every step with every victim, and long histories: an hour"
     )
-
-
-BEGAN = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import quick_clusters
 from domicile.config import load_config
 from domicile.database import Database
 from domicile.ids import MemberId
@@ -60,7 +59,6 @@ async def network_at(
             yield domicile
     finally:
         if not keep:
-            quick_clusters.remove(folder)
             discard(folder)
 
 

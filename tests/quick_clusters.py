@@ -15,11 +15,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from domicile.audit.wal_pages import MEMORY
 from domicile.placement import pgcluster
 from domicile.placement.pgcluster import Clusters
 
 FOLDER = "TEST_CLUSTERS"
-MEMORY, ROOM = Path("/dev/shm"), 8 << 30
+ROOM = 8 << 30
 _initdb = Clusters._initdb
 _PASSWORD = "the same for every cluster of a test run"
 
@@ -54,11 +55,6 @@ def real_initdb() -> Iterator[None]:
         yield
     finally:
         Clusters._initdb = _copy  # type: ignore[method-assign]
-
-
-def remove(data: Path) -> None:
-    """Remove the clusters of a data folder; `discard` does it too, and takes ten times as long for so many files."""
-    subprocess.run(["rm", "-rf", str((data / "pg").resolve())], check=True)
 
 
 def _copy(self: Clusters, name: str, folder: Path, superuser: str, secret: Path) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import forks
@@ -14,9 +13,7 @@ from domicile.wiring import open_domicile
 
 async def crash_sign_up(data: Path, handle: str, country: str, step: str) -> None:
     """Sign up; who does so dies after `step`."""
-    process: BaseProcess = await asyncio.to_thread(
-        lambda: forks.start(_sign_up, str(data), handle, country, step, daemon=True)
-    )
+    process = await asyncio.to_thread(forks.start, _sign_up, str(data), handle, country, step, daemon=True)
     await asyncio.to_thread(process.join, 60)
     assert process.exitcode == -signal.SIGKILL
 

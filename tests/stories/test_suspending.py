@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from copying import AMERICA, GERMANY, gather, kept, rows_with, settle
-from domicile.errors import Conflict, InvalidInput
+from domicile.errors import Conflict, InvalidInput, NotAuthenticated, NotFound
 from domicile.ids import MemberId
 from domicile.network.posts import Draft
 from domicile.network.profiles import ProfileChange
@@ -114,6 +114,27 @@ async def test_whoever_is_suspended_is_told_why_and_nobody_sees_them_until_it_en
     assert (await hers.get("/api/v1/accounts/verify_credentials"))["acct"] == handle
     assert (await browser.get(SUSPENSION_PATH)).headers["location"] == "/settings"
     await domicile.posts.write(anna, Draft(text="sorry"))
+
+
+async def test_whoever_is_suspended_can_give_a_token_back_and_leave(
+    domicile: Domicile, browser: Browser, member: MakeMember
+) -> None:
+    anna = await member("DE", password=PASSWORD)
+    handle = (await domicile.profiles.own(anna)).profile.handle
+    app = await domicile.access.register_app("A test's", ["urn:ietf:wg:oauth:2.0:oob"], "read", None)
+    token = await domicile.access.new_token(anna, app.client_id, "read")
+    await domicile.suspensions.suspend(anna, REASON)
+    secret = domicile.access.app_secret(app.client_id)
+    form = {"client_id": app.client_id, "client_secret": secret, "token": token}
+    assert (await browser.client.post("/oauth/revoke", data=form)).status_code == 200
+    with pytest.raises(NotAuthenticated):
+        await domicile.access.check_token(token)
+    await browser.log_in(handle, PASSWORD)
+    rights = await browser.get("/settings/rights")
+    gone = await browser.send("/settings/rights/erase", rights, {"password": PASSWORD, "sure": "yes"})
+    assert gone.headers["location"] == "/?erased=1"
+    with pytest.raises(NotFound):
+        await domicile.router.home_of(anna, ask_hub=True)
 
 
 async def test_a_suspension_for_a_time_ends_by_itself_and_a_new_one_takes_the_old_ones_place(

@@ -1,4 +1,4 @@
-"""Where a law wants it before the account can be used at all: the account is made, and can do nothing but verify.
+"""Where a law wants it before the account can be used at all: the account is made, and can only verify, or leave.
 
 On packs made for this: China asks before the account, by a Chinese number; the United States want ages assured.
 """
@@ -97,6 +97,8 @@ async def test_nothing_can_be_done_before_but_verifying(strict: tuple[Domicile, 
         assert (await browser.log_in("brook", PASSWORD)).status_code == 303
         for path in ("/home", "/public", "/settings", "/@brook", "/oauth/authorize"):
             assert (await browser.get(path)).headers["location"] == "/settings/verify", path
+        for path in ("/settings/data", "/settings/rights"):
+            assert (await browser.get(path)).status_code == 200, "these rights wait for no verification"
         page = await browser.get("/settings/verify")
         assert "you cannot use your account" in page.text and "messages/" not in page.text
         answer = await browser.send("/settings/verify", page, {"contact": "+4915123456789"})

@@ -1,8 +1,7 @@
 """`domicile law explain MEMBER`: what the law says of one member, each sentence with its article."""
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.markup import escape
 
 from domicile.border.explanation import Explanation, Staying, explain_member
@@ -12,6 +11,7 @@ from domicile.cli.output import (
     ConfigOption,
     DataOption,
     JsonOption,
+    MemberArgument,
     OnOption,
     failures,
     find_member,
@@ -27,7 +27,7 @@ from domicile.running import Domicile
 
 
 def explain_command(
-    member: Annotated[str, typer.Argument(metavar="MEMBER", help="A member's id or handle.")],
+    member: MemberArgument,
     on: OnOption = None,
     data: DataOption = None,
     config: ConfigOption = None,

@@ -10,6 +10,7 @@ from domicile.cli.output import (
     ConfigOption,
     DataOption,
     JsonOption,
+    MemberArgument,
     failures,
     find_member,
     on_network,
@@ -26,7 +27,7 @@ from domicile.running import Domicile
 
 
 def import_command(
-    member: Annotated[str, typer.Argument(metavar="MEMBER", help="A member's id or handle.")],
+    member: MemberArgument,
     file: Annotated[
         Path, typer.Argument(help="ZIP or tar.gz of Mastodon, Twitter/X or Domicile; or one of Mastodon's CSV lists.")
     ],

@@ -13,6 +13,7 @@ from domicile.cli.output import (
     ConfigOption,
     DataOption,
     JsonOption,
+    MemberArgument,
     failures,
     find_member,
     look_at_network,
@@ -35,7 +36,6 @@ from domicile.running import Domicile
 hold_app = typer.Typer(help="Holds: what an authority wants preserved of a member.", no_args_is_help=True)
 residue_app = typer.Typer(help="Residue: what had to stay behind, sealed, and until when.", no_args_is_help=True)
 
-MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="A member's id or handle.")]
 NumberArgument = Annotated[str, typer.Argument(metavar="ID", help="The number, as `list` shows it.")]
 SiteOption = Annotated[str | None, typer.Option(help="The site that it concerns.")]
 ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded. Name nobody.")]

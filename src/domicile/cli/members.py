@@ -13,6 +13,7 @@ from domicile.cli.output import (
     ConfigOption,
     DataOption,
     JsonOption,
+    MemberArgument,
     failures,
     find_member,
     on_network,
@@ -44,7 +45,6 @@ member_app = typer.Typer(
     no_args_is_help=True,
 )
 
-MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="A member's id or handle.")]
 ROLES = ("member", "owner")
 
 
@@ -154,12 +154,13 @@ def show(
             found = await find_member(domicile, member)
             state = await domicile.verifications.state(found)
             _, proposals = await domicile.declarations.show(found)
+            suspension = await domicile.suspensions.find(found)
             return await _whereabouts(domicile, found) | {
                 "verified": [proved.method for proved in state.verified],
                 "unverified_for": [proving.citation.rule for proving in state.unmet],
                 "proposals": [_proposed(proposal) for proposal in proposals],
                 "notice": await _told(domicile, found),
-                "suspension": describe_suspension(await domicile.suspensions.find(found)),
+                "suspension": describe_suspension(suspension) if suspension else None,
             }
 
         answer = on_network(settings(data, config), work)

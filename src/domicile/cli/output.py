@@ -31,6 +31,7 @@ DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="A TOML file with settings.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 SitesOption = Annotated[str | None, typer.Option("--sites", help="Countries or site names, like de,ru,cn,us.")]
+MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="A member's id or handle.")]
 OnOption = Annotated[str | None, typer.Option("--on", help="A day, YYYY-MM-DD; today if not given.")]
 
 out = Console()

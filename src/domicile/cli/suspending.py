@@ -9,6 +9,7 @@ from domicile.cli.output import (
     ConfigOption,
     DataOption,
     JsonOption,
+    MemberArgument,
     failures,
     find_member,
     on_network,
@@ -19,8 +20,6 @@ from domicile.cli.output import (
 )
 from domicile.network.suspension import Suspension
 from domicile.running import Domicile
-
-MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="A member's id or handle.")]
 
 
 def suspend_command(
@@ -46,7 +45,7 @@ def suspend_command(
 
         suspension = on_network(settings(data, config), work)
         if json:
-            print_json({"ok": True, "id": str(suspension.member), **(describe_suspension(suspension) or {})})
+            print_json({"ok": True, "id": str(suspension.member), **describe_suspension(suspension)})
         else:
             ends = f"until {suspension.until:%Y-%m-%d}" if suspension.until else "until further notice"
             out.print(f"{suspension.member}: suspended {ends}", highlight=False)
@@ -70,8 +69,6 @@ def reinstate_command(
             out.print(f"{answer['id']}: reinstated", highlight=False)
 
 
-def describe_suspension(suspension: Suspension | None) -> dict[str, Any] | None:
+def describe_suspension(suspension: Suspension) -> dict[str, Any]:
     """A suspension as JSON."""
-    if suspension is None:
-        return None
     return {"reason": suspension.reason, "since": suspension.since, "until": suspension.until}
