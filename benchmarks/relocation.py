@@ -123,8 +123,7 @@ async def compare_bulk(domicile: Domicile, movers: list[MemberId]) -> None:
     wal, disk = (after - before for after, before in zip(await written_at(domicile, THERE), (wal, disk), strict=True))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert len(moved.members) == len(movers) and moved.rows == rows, (moved.left, moved.rows, rows)
-    busy = moved.verifying_s + moved.erasing_s
-    copying = moved.seconds - busy / domicile.coordinator.at_once
+    copying = moved.seconds * (1 - (moved.verifying_s + moved.erasing_s) / moved.carrying_s)
     print(f"{'psql COPY | psql COPY':34}{rows / plain:12,.0f} rows/s   {plain:7.2f} s")
     print(f"{'the same in two streams':34}{rows / two:12,.0f} rows/s   {plain / two:7.2f} of psql")
     print(f"{'SQLAlchemy, row by row':34}{one_by_one:12,.0f} rows/s   {one_by_one * plain / rows:7.2f} of psql")

@@ -49,9 +49,7 @@ _OWN = """
 UPDATE relocation SET token = token WHERE batch_id = %s AND role = %s AND token = %s
 RETURNING state, pg_advisory_xact_lock_shared(batch_id)
 """
-_OTHERS = (
-    "SELECT unnest(members) AS member FROM relocation WHERE role = %s AND batch_id <> %s AND members && %s::bigint[]"
-)
+_OTHERS = "SELECT members FROM relocation WHERE role = %s AND batch_id <> %s"
 
 
 class Holding:
@@ -154,7 +152,8 @@ class Holding:
 
     async def _free(self, session: Session, order: Order, members: list[MemberId]) -> list[MemberId]:
         """Those members whom no other batch names here in this role: an order that comes late must not touch them."""
-        taken = {row.member for row in await session.fetch(_OTHERS, (order.role, order.batch, array(members)))}
+        others = await session.fetch(_OTHERS, (order.role, order.batch))
+        taken = set().union(*(row.members for row in others))
         return [member for member in members if member not in taken]
 
     async def _learn_token(self, order: Order) -> None:

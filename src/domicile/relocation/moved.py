@@ -39,6 +39,7 @@ class Moved:
     """What was moved. `left` stayed, with the reason; `unfinished` batches are decided and wait to be resumed.
 
     `residue` rows had to stay behind, sealed. `waited_ms` is the longest that any batch's members could not write.
+    `carrying_s` is what all batches took, of which `verifying_s` and `erasing_s` are parts; some went on at once.
     """
 
     members: list[MemberId] = field(default_factory=list)
@@ -51,6 +52,7 @@ class Moved:
     batches: int = 0
     seconds: float = 0.0
     waited_ms: float = 0.0
+    carrying_s: float = 0.0
     verifying_s: float = 0.0
     erasing_s: float = 0.0
 
@@ -63,5 +65,6 @@ class Moved:
         self.residue += other.residue
         self.batches += other.batches
         self.waited_ms = max(self.waited_ms, other.waited_ms)
+        self.carrying_s += other.carrying_s
         self.verifying_s += other.verifying_s
         self.erasing_s += other.erasing_s

@@ -84,6 +84,7 @@ class Passage:
 
     async def carry(self) -> Moved:
         """Move the batch. Raises Undone, with the reason, or Superseded; else it is decided, and done if it can be."""
+        began = time.monotonic()
         async with self._beating(), contextlib.AsyncExitStack() as turn:
             try:
                 await self._pass("opened")
@@ -106,6 +107,7 @@ class Passage:
             except DomicileError as error:
                 log.error("a batch waits to be resumed", batch=self.batch.number, detail=error.detail)
                 self.moved.unfinished[self.batch.number] = error.detail
+        self.moved.carrying_s = time.monotonic() - began
         return self.moved
 
     async def finish(self) -> str:
