@@ -76,7 +76,7 @@ async def test_members_of_a_lost_source_wait_until_the_operator_vouches_for_it(t
             entry = [row for row in await journal.entries() if row.step == "vouch"]
             assert len(entry) == 1 and WHY in entry[0].fields and "ru-1" in entry[0].fields
             assert await coordinator.collect() == [], "it does not answer"
-            assert [number for number, site in await journal.owed()] == [entry[0].batch_id]
+            assert [number for number, site in await journal.waiting()] == [entry[0].batch_id]
 
         await wait_for_site(domicile.sites[RUSSIA])
         assert await state_at_source(domicile, anna) == ("leaving", 1)
@@ -84,7 +84,7 @@ async def test_members_of_a_lost_source_wait_until_the_operator_vouches_for_it(t
         await domicile.tick()
         for member in (anna, ben):
             await check_one_home(domicile, member)
-        assert await journal.owed() == [] and await journal.is_intact()
+        assert await journal.waiting() == [] and await journal.is_intact()
         with pytest.raises(Conflict, match="ru-1 answers"):
             await coordinator.resume_without(RUSSIA, WHY, AT_ONCE)
 

@@ -89,10 +89,10 @@ async def test_a_dry_run_moves_nobody_and_the_command_moves_them_and_says_what_i
         ["--plan", "2030-01-01", "--keep-p99", "-3"],
         ["--plan", "some day"],
         ["--resume", "--silent", "-1"],
-        ["--resume", "--without-source", "ru-1"],
+        ["--resume", "--without", "ru-1"],
         ["--resume", "--reason", "it burnt down"],
-        ["--pause", "--without-source", "ru-1", "--reason", "it burnt down"],
-        ["--resume", "--without-source", "Russia!", "--reason", "it burnt down"],
+        ["--pause", "--without", "ru-1", "--reason", "it burnt down"],
+        ["--resume", "--without", "Russia!", "--reason", "it burnt down"],
     ],
 )
 def test_bad_usage_says_so_before_anything_is_opened(tmp_path: Path, words: list[str]) -> None:
@@ -103,7 +103,7 @@ def test_bad_usage_says_so_before_anything_is_opened(tmp_path: Path, words: list
 
 async def test_nothing_to_resume_and_no_source_that_is_lost(domicile: Domicile) -> None:
     resumed = start(domicile, "--resume", "--silent", "0")
-    lost = await command(domicile, "--resume", "--without-source", "ru-1", "--reason", "a mistake", expect=1)
+    lost = await command(domicile, "--resume", "--without", "ru-1", "--reason", "a mistake", expect=1)
     assert lost["error"].startswith("ru-1 answers")
     assert (await ended(resumed))[0] == {"ok": True, "batches": []}
 

@@ -14,11 +14,15 @@ from domicile.database import Database, Row
 from domicile.ids import MemberId, SiteName, moment_of
 from domicile.placement.sites import Site
 
-# Of two batches under one epoch the member was dropped from the first, as a flip would have raised it.
+# A flip that was taken back raised the epoch once more. Of two batches under one epoch the member was dropped from the
+# first, as a flip would have raised it.
 _FLIPPED = """
-SELECT DISTINCT ON (m.member_id, m.epoch) m.member_id, m.epoch, r.source, r.target, e.at
+SELECT DISTINCT ON (m.member_id, f.epoch) m.member_id, f.epoch, f.source, f.target, e.at
 FROM relocation_member m JOIN relocation r USING (batch_id)
-JOIN relocation_entry e ON e.batch_id = r.batch_id AND e.step = 'flip' ORDER BY m.member_id, m.epoch, e.number DESC
+JOIN relocation_entry e ON e.batch_id = r.batch_id
+JOIN LATERAL (VALUES ('flip', m.epoch, r.source, r.target), ('return', m.epoch + 1, r.target, r.source))
+  AS f (step, epoch, source, target) ON f.step = e.step
+ORDER BY m.member_id, f.epoch, e.number DESC
 """
 
 

@@ -47,10 +47,10 @@ def relocate_command(
         float | None, typer.Option(metavar="MS", help="Rest while 1 % of members' writes wait longer than that.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Complete or undo what a crash cut short.")] = False,
-    without_source: Annotated[
+    without: Annotated[
         str | None, typer.Option(metavar="SITE", help="With --resume: this site, you vouch, will not answer again.")
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="With --without-source: why; the journal keeps it.")] = None,
+    reason: Annotated[str | None, typer.Option(help="With --without: why; the journal keeps it.")] = None,
     silent: Annotated[float, typer.Option(help="With --resume: seconds that a coordinator must be silent.")] = 10.0,
     pause: Annotated[bool, typer.Option("--pause", help="Relocations at work begin no further batch.")] = False,
     go_on: Annotated[bool, typer.Option("--continue", help="After --pause.")] = False,
@@ -76,8 +76,8 @@ def relocate_command(
                 "say whom to move: --member ID --to SITE, or --plan DATE; or --resume, --pause, --continue, --cancel"
             )
         chosen = settings(data, config)
-        if resume or without_source or reason:
-            lost = _lost(resume, without_source, reason)
+        if resume or without or reason:
+            lost = _lost(resume, without, reason)
             return show_resumed(on_network(chosen, lambda d: _resume(d, _silence(silent), lost)), json)
         if pause or go_on or cancel:
             on_network(chosen, lambda d: _wish(d.coordinator.wishes, pause=pause, cancel=cancel))
@@ -111,7 +111,7 @@ def _lost(resume: bool, without: str | None, reason: str | None) -> tuple[SiteNa
     if resume and without is reason is None:
         return None
     if not (resume and without and reason):
-        raise InvalidInput("a source given up for lost is named with --resume --without-source SITE --reason TEXT")
+        raise InvalidInput("a site given up for lost is named with --resume --without SITE --reason TEXT")
     site = parse_site_name(without)
     if site is None:
         raise InvalidInput(f"{without} is no name of a site")

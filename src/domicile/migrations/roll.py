@@ -16,12 +16,11 @@ from sqlalchemy import Connection
 from domicile.database import open_engine
 from domicile.errors import DomicileError, InvalidInput, Misconfigured, Unavailable
 from domicile.migrations.upgrade import PATIENCE_S, Revision, Revisions, Standing
+from domicile.relocation.journal import AT_WORK
 
 _ANNOUNCED = re.compile(r"domicile (\d+)(?: tables (\S+)/(\S+))?$")
 _PROCESSES = "SELECT DISTINCT application_name FROM pg_stat_activity WHERE application_name LIKE 'domicile %%'"
-_RELOCATIONS = (
-    "SELECT count(*) FROM relocation WHERE state IN ('open', 'flipped', 'abandoned') AND %(site)s IN (source, target)"
-)
+_RELOCATIONS = "SELECT count(*) FROM relocation WHERE state = ANY (%(states)s) AND %(site)s IN (source, target)"
 
 
 T = TypeVar("T")
@@ -122,7 +121,8 @@ class Roll:
     def _wait_for_relocations(self, site: str) -> None:
         """Between sites with different tables nobody can move; what has begun comes to its end first."""
         end = time.monotonic() + self.patience_s
-        while self._ask("hub", lambda hub: hub.exec_driver_sql(_RELOCATIONS, {"site": site}).scalar()):
+        at_work = {"site": site, "states": AT_WORK}
+        while self._ask("hub", lambda hub: hub.exec_driver_sql(_RELOCATIONS, at_work).scalar()):
             if time.monotonic() > end:
                 raise Unavailable(
                     f"{site} has a relocation open; let it end, or `relocate --resume`, and migrate again"

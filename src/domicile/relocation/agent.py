@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import errno
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from domicile.database import Session, array
 from domicile.errors import NoRoom, Unavailable
 from domicile.ids import MemberId, country_of_site
+from domicile.placement.directory import Home
 from domicile.placement.files import Draft, empty_folders, erase_file, file_of, list_files, open_folders
 from domicile.placement.ownership import Ownership
 from domicile.placement.routing import Router
@@ -41,9 +42,11 @@ from domicile.relocation.messages import (
     Fenced,
     FilePiece,
     Files,
+    GiveBack,
     Import,
     Keys,
     ListFiles,
+    ListWhole,
     Members,
     Order,
     Reopen,
@@ -54,7 +57,9 @@ from domicile.relocation.messages import (
     Sums,
     TakeFiles,
     TakeKeys,
+    channel,
 )
+from domicile.relocation.moved import Absent
 from domicile.relocation.residue import Keeper
 from domicile.relocation.sealed_keys import open_keys, receiving_key, seal_keys
 from domicile.relocation.shape import describe_tables, probe_hash
@@ -98,6 +103,8 @@ class SiteAgent:
             (Erase, self.erase),
             (Discard, self.discard),
             (Reopen, self.reopen),
+            (ListWhole, self.list_whole),
+            (GiveBack, self.give_back),
             (Close, self.close),
         ]
         for kind, handle in handlers:
@@ -261,7 +268,7 @@ class SiteAgent:
             if order.role == "source":
                 await residents.settle_source(session, list(members))
             elif missing := await residents.settle_target(session, members):
-                raise Unavailable(f"batch {order.batch}: {len(missing)} members never arrived at {self.site.name}")
+                await self._refuse_absent(order, {member: members[member] for member in missing})
             await self.holding.set_state(session, order, "settled")
         return Done()
 
@@ -274,15 +281,27 @@ class SiteAgent:
         async with self.holding.follow(order, "flipped") as (session, members, _):
             if await residents.lock_members(session, list(members), "leaving"):
                 raise Superseded(f"batch {order.batch}: {self.site.name} erases only after it has settled")
-            moved = await residents.lock_members(session, list(members), "moved")
-            other = await session.value(_OTHER, (order.batch, order.role))
-            stayed = await self.keeper.leave(session, self.site, moved, country_of_site(other), order.batch)
-            erased = await rows.erase_rows(session, self.ownership, moved)
-            files = await self._erase_files(session, moved)
-            left = await rows.count_rows(session, moved)
-            await self.keeper.note_left(session, stayed, "moved", order.batch)
-            residue = await self.keeper.count_left(session, order.batch)
-        return Erased(erased, files, left, residue)
+            return await self._erase(session, order, await residents.lock_members(session, list(members), "moved"))
+
+    async def list_whole(self, order: ListWhole) -> Members:
+        async with self.holding.follow(order, "flipped") as (session, members, _):
+            return Members(await residents.whole_members(session, members))
+
+    async def give_back(self, order: GiveBack) -> Erased:
+        """After a flip was taken back: as the hub says who is at home here, so it is.
+
+        At the source they are served again. At the target, whatever came of them goes; and so does at the source what
+        is left of somebody who was erased while the target was their home.
+        """
+        async with self.holding.follow(order, "returned") as (session, members, _):
+            homes = await self.router.directory.homes(members)
+            here = {m: e for m, e in members.items() if m in homes and homes[m].site == self.site.name}
+            gone = {member: epoch for member, epoch in members.items() if member not in here}
+            await residents.take_back_members(session, here)
+            await self._discard(session, list(gone))
+            erased = await self._erase(session, order, await residents.retire_members(session, gone))
+            await self.holding.set_state(session, order, "undone")
+        return erased
 
     async def discard(self, order: Discard) -> Done:
         async with self.holding.follow(order, "abandoned") as (session, members, _):
@@ -345,6 +364,23 @@ class SiteAgent:
         await self._erase_files(session, arriving)
         await residents.remove_arriving(session, arriving)
 
+    async def _refuse_absent(self, order: Order, missing: Mapping[MemberId, int]) -> None:
+        """Raises Absent for members who should be at home here: not for who was erased, or has moved on, since."""
+        homes = await self.router.directory.homes(missing)
+        absent = [m for m, e in missing.items() if m in homes and homes[m] == Home(self.site.name, e + 1)]
+        if absent:
+            raise Absent(f"batch {order.batch}: {self.site.name} does not have {len(absent)} members who arrived there")
+
+    async def _erase(self, session: Session, order: Order, moved: list[MemberId]) -> Erased:
+        """Rows, data keys and files of those who live elsewhere now, but for what must stay as residue."""
+        other = await session.value(_OTHER, (order.batch, order.role))
+        stayed = await self.keeper.leave(session, self.site, moved, country_of_site(other), order.batch)
+        erased = await rows.erase_rows(session, self.ownership, moved)
+        files = await self._erase_files(session, moved)
+        left = await rows.count_rows(session, moved)
+        await self.keeper.note_left(session, stayed, "moved", order.batch)
+        return Erased(erased, files, left, await self.keeper.count_left(session, order.batch))
+
     async def _erase_files(self, session: Session, members: list[MemberId]) -> int:
         """The folders are opened while the session's locks hold; that they still do is asked before anything goes."""
         erased = 0
@@ -353,11 +389,6 @@ class SiteAgent:
                 await session.execute("SELECT 1")
                 erased += await asyncio.to_thread(empty_folders, folders)
         return erased
-
-
-def channel(kind: type[Order]) -> str:
-    """The channel on which orders of a kind arrive."""
-    return f"relocation.{kind.__name__}"
 
 
 def _served(kind: type[O], handle: Callable[[O], Awaitable[msgspec.Struct]]) -> Callable[[bytes], Awaitable[bytes]]:

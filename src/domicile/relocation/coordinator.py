@@ -12,11 +12,12 @@ from datetime import timedelta
 
 from domicile.errors import Conflict, DomicileError, Unavailable
 from domicile.ids import MemberId, SiteName
-from domicile.relocation.agent import channel
+from domicile.relocation.conclusion import Conclusion
 from domicile.relocation.departure import Departure
-from domicile.relocation.journal import Batch, Journal, Superseded
-from domicile.relocation.messages import Describe, Shape
+from domicile.relocation.journal import WAITING, Batch, Journal, Superseded
+from domicile.relocation.messages import Describe, Shape, channel
 from domicile.relocation.moved import Moved
+from domicile.relocation.ordering import Orders
 from domicile.relocation.pace import Pace
 from domicile.relocation.passage import Passage
 from domicile.relocation.wishes import Run, Wishes
@@ -31,14 +32,17 @@ MOST_AT_ONCE = 4  # each holds a connection of the importer's pool for as long a
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A batch that was taken over, and what became of it: `done`, `undone`, `owed` by its source, or why it waits."""
+    """A batch that was taken over, and what became of it: `done`, `undone`, or why it waits.
+
+    `owed`, `due`: served by one site; the other, given up for lost, is cleared when it comes back.
+    """
 
     batch: Batch
     outcome: str
 
     @property
     def closed(self) -> bool:
-        return self.outcome in ("done", "undone", "owed")
+        return self.outcome in ("done", "undone", *WAITING)
 
 
 @dataclass
@@ -86,42 +90,51 @@ class Coordinator:
         found = [await self._finish(number, silent_for, patience_s) for number in await self.journal.unfinished()]
         return [resumed for resumed in found if resumed is not None]
 
-    async def resume_without(self, source: SiteName, why: str, silent_for: timedelta = SILENCE) -> list[Resumed]:
-        """Settle what has flipped without its source, on the operator's word that it will not answer again.
+    async def resume_without(self, lost: SiteName, why: str, silent_for: timedelta = SILENCE) -> list[Resumed]:
+        """Conclude batches without a site, on the operator's word that it will not answer again.
 
-        Raises Conflict if it does. Batches that have not flipped can only be undone there, and wait.
+        What has flipped from there is settled, what was on its way there is given back or undone. Raises Conflict if
+        the site answers. Batches from there that have not flipped can only be undone there, and wait.
         """
-        if await self._answers(source):
-            raise Conflict(f"{source} answers: `relocate --resume` completes its batches; nothing was done without it")
+        if await self._answers(lost):
+            raise Conflict(f"{lost} answers: `relocate --resume` completes its batches; nothing was done without it")
         found = []
         for number in await self.journal.unfinished():
             batch = await self.journal.find(number)
-            if batch.source == source and batch.state in ("flipped", "vouched"):
-                found.append(await self._finish(number, silent_for, None, vouch=why))
+            if batch.target == lost or (batch.source == lost and batch.state in ("flipped", "vouched")):
+                found.append(await self._finish(number, silent_for, None, lost=lost, why=why))
         return [resumed for resumed in found if resumed is not None]
 
     async def collect(self) -> list[Resumed]:
-        """A source that was given up for lost has come back: it settles and erases before it serves anybody."""
+        """A site that was given up for lost has come back: what it holds is erased before it serves anybody."""
         found = []
-        for number, source in await self.journal.owed():
-            if await self._answers(source):
+        for number, lost in await self.journal.waiting():
+            if await self._answers(lost):
                 found.append(await self._finish(number, timedelta(seconds=1), None))
         return [resumed for resumed in found if resumed is not None]
 
     async def _finish(
-        self, number: int, silent_for: timedelta, patience_s: float | None, *, vouch: str | None = None
+        self,
+        number: int,
+        silent_for: timedelta,
+        patience_s: float | None,
+        *,
+        lost: SiteName | None = None,
+        why: str = "",
     ) -> Resumed | None:
-        """Take a batch over and finish it; None if it is another's."""
+        """Take a batch over and finish it, without the `lost` site; None if it is another's."""
         try:
             batch = await self.journal.take_over(number, silent_for)
         except Superseded:
             return None
         try:
-            if vouch is not None and batch.state == "flipped":
-                await self.journal.vouch(batch, vouch)
-            passage = self._passage(batch)
-            passage.patience_s = self.patience_s if patience_s is None else patience_s
-            return Resumed(batch, await passage.finish())
+            orders = Orders(self.exchange, batch, self.patience_s if patience_s is None else patience_s)
+            conclusion = Conclusion(self.journal, orders, self.on_step)
+            if lost == batch.target:
+                return Resumed(batch, await conclusion.finish_without_target(why))
+            if lost == batch.source and batch.state == "flipped":
+                await self.journal.vouch(batch, why)
+            return Resumed(batch, await conclusion.finish())
         except DomicileError as error:
             return Resumed(batch, error.detail)
 
@@ -132,13 +145,6 @@ class Coordinator:
             return True
         return False
 
-    def _passage(self, batch: Batch, departure: Departure | None = None) -> Passage:
-        return Passage(
-            self.journal,
-            self.exchange,
-            batch,
-            self.patience_s,
-            pace=departure.pace if departure else Pace(),
-            stay=departure.stay if departure else lambda: None,
-            on_step=self.on_step,
-        )
+    def _passage(self, batch: Batch, departure: Departure) -> Passage:
+        orders = Orders(self.exchange, batch, self.patience_s)
+        return Passage(self.journal, orders, departure.pace, departure.stay, self.on_step)

@@ -13,7 +13,7 @@ from domicile.database import Row, Session, array
 from domicile.errors import Unavailable
 from domicile.ids import MemberId
 from domicile.placement.sites import Site
-from domicile.relocation.journal import FLIPPED, Batch, Journal, Superseded
+from domicile.relocation.journal import FLIPPED, RETURNED, Batch, Journal, Superseded
 from domicile.relocation.messages import Begin, Order
 from domicile.relocation.points import NOT_ANSWERED, NOT_COMMITTED
 
@@ -182,7 +182,7 @@ class Holding:
         batch = await self.journal.find(order.batch)
         if batch.token != order.token:
             raise Superseded(f"batch {order.batch} has another coordinator now")
-        if batch.state not in (FLIPPED if state == "flipped" else (state,)):
+        if batch.state not in {"flipped": FLIPPED, "returned": RETURNED}.get(state, (state,)):
             raise Superseded(f"batch {order.batch} is {batch.state} and not {state}")
         if self.site.name != (batch.source if order.role == "source" else batch.target):
             raise Superseded(f"{self.site.name} is not the {order.role} of batch {order.batch}")

@@ -2,9 +2,10 @@
 
 A batch is open until one transaction of the hub makes it `flipped` (the members' homes and epochs change in the same
 transaction) or `abandoned`. Where the source never answers again, the operator's word makes a flipped batch `vouched`:
-the target settles without it, and what the source holds is `owed` until it comes back, if ever. No site leaves
-`leaving` or `arriving` on its own opinion: it follows the journal. Whoever takes a batch over replaces its token, and
-nothing is accepted any more from the coordinator before.
+the target settles without it, and what the source holds is `owed` until it comes back, if ever. Where the target has
+lost its members, a flipped batch is `returned`: their home is the source again, and what a target that does not answer
+may hold of them is `due`. No site leaves `leaving` or `arriving` on its own opinion: it follows the journal. Whoever
+takes a batch over replaces its token, and nothing is accepted any more from the coordinator before.
 
 How long a coordinator has been silent is told by the hub's own clock, which is nobody's fact.
 """
@@ -17,7 +18,7 @@ from datetime import timedelta
 from typing import Any
 
 from domicile.database import Database, Row, Session, array
-from domicile.errors import Conflict, NotFound
+from domicile.errors import Conflict, DomicileError, NotFound, Unavailable
 from domicile.ids import MemberId, SiteName, next_snowflake
 from domicile.lifecycle import Lifecycle
 from domicile.placement.routing import Clock
@@ -30,10 +31,12 @@ BATCH = Lifecycle(
     "batch",
     {
         "open": ("flipped", "abandoned"),
-        "flipped": ("done", "vouched"),
+        "flipped": ("done", "vouched", "returned"),
         "vouched": ("owed",),
         "owed": ("done",),
-        "abandoned": ("undone",),
+        "abandoned": ("undone", "due"),
+        "returned": ("undone", "due"),
+        "due": ("undone",),
         "done": (),
         "undone": (),
     },
@@ -41,7 +44,13 @@ BATCH = Lifecycle(
 
 FLIPPED = ("flipped", "vouched", "owed")
 """The states after the members' home has changed, until the batch is done."""
-_AT_WORK = sorted(BATCH.moves.keys() - BATCH.ends - {"owed"})
+RETURNED = ("returned", "due")
+"""The states after it has changed back, until the batch is undone."""
+WAITING = ("owed", "due")
+"""The states in which a lost site has yet to follow; its members are free."""
+AT_WORK = sorted(BATCH.moves.keys() - BATCH.ends - set(WAITING))
+
+BEAT_S = 2.0
 
 # A coordinator that is stopped in the middle of a transaction must not hold up the hub: nobody could sign up.
 _BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL lock_timeout = '10s'"
@@ -148,7 +157,7 @@ class Journal:
             await add_entry(hub, head, batch.number, "abandon", {"why": why}, self.clock())
 
     async def close(self, batch: Batch, state: str, fields: Mapping[str, Any]) -> None:
-        """`done` after `flipped`, `undone` after `abandoned`: both sites have followed and forgotten the batch."""
+        """`done`, or `undone` if it was not flipped or that was taken back: both sites have followed and forgotten."""
         async with self._entering(state) as (hub, head):
             await _decide(hub, batch, state)
             await hub.execute("UPDATE relocation_member SET moving = false WHERE batch_id = %s", (batch.number,))
@@ -161,16 +170,43 @@ class Journal:
             fields = {"without": batch.source, "members": len(batch.members), "why": why}
             await add_entry(hub, head, batch.number, "vouch", fields, self.clock())
 
-    async def owe(self, batch: Batch) -> None:
-        """The target has settled: its members are free. What the source still holds is owed, to whoever asks first."""
+    async def give_back(self, batch: Batch, whole: Sequence[MemberId], why: str) -> None:
+        """The other moment: what was flipped flips back, as the target has lost them. Raises Superseded.
+
+        `whole` are those of whom the source still has everything. Raises Gone if the target alone has others.
+        """
+        async with self._entering("return") as (hub, head):
+            await _decide(hub, batch, "returned")
+            await hub.execute(
+                "INSERT INTO interest SELECT %s, unnest(%s::bigint[]) ON CONFLICT DO NOTHING",
+                (batch.target, array(whole)),
+            )
+            returned = await hub.fetch(
+                "UPDATE home SET site = %(source)s, epoch = home.epoch + 1 FROM relocation_member m"
+                " WHERE m.batch_id = %(batch)s AND m.moving AND home.member_id = m.member_id"
+                " AND home.site = %(target)s AND home.epoch = m.epoch + 1 RETURNING home.member_id",
+                {"batch": batch.number, "source": batch.source, "target": batch.target},
+            )
+            if others := {row.member_id for row in returned}.difference(whole):
+                has_erased = f"{batch.source} has erased {len(others)} members"
+                raise Gone(f"batch {batch.number}: {has_erased}, and only {batch.target} may have them: restore it")
+            fields = {"members": len(returned), "to": batch.source, "why": why}
+            await add_entry(hub, head, batch.number, "return", fields, self.clock())
+
+    async def owe(self, batch: Batch, state: str) -> None:
+        """One site has followed: its members are free. What the lost one may hold waits for whoever finds it again.
+
+        `owed` by the source of a batch that was vouched for, `due` from the target of one that is returned or undone.
+        """
         async with self._entering("owe") as (hub, head):
-            await _decide(hub, batch, "owed")
+            await _decide(hub, batch, state)
             await hub.execute(
                 "UPDATE relocation SET seen_at = clock_timestamp() - interval '1 hour' WHERE batch_id = %s",
                 (batch.number,),
             )
             await hub.execute("UPDATE relocation_member SET moving = false WHERE batch_id = %s", (batch.number,))
-            await add_entry(hub, head, batch.number, "owe", {"site": batch.source}, self.clock())
+            site = batch.source if state == "owed" else batch.target
+            await add_entry(hub, head, batch.number, "owe", {"site": site}, self.clock())
 
     async def note(self, batch: Batch, step: str, fields: Mapping[str, Any]) -> None:
         """Write down a step that both sites have taken. Raises Superseded."""
@@ -201,13 +237,13 @@ class Journal:
         return await self.find(number)
 
     async def find(self, number: int) -> Batch:
-        """A batch with the members still in it (if owed, with all it ever had). Raises NotFound."""
+        """A batch with the members still in it (if a lost site has yet to follow, all it ever had). Raises NotFound."""
         rows = await self.hub.run(
             "SELECT r.*, m.* FROM relocation r LEFT JOIN LATERAL (SELECT array_agg(member_id) AS members,"
             " array_agg(o.epoch) AS epochs FROM relocation_member o"
-            "   WHERE o.batch_id = r.batch_id AND (moving OR r.state = 'owed')) m ON true"
+            "   WHERE o.batch_id = r.batch_id AND (moving OR r.state = ANY (%s))) m ON true"
             " WHERE r.batch_id = %s",
-            (number,),
+            (list(WAITING), number),
         )
         if not rows:
             raise NotFound(f"there is no batch {number}")
@@ -233,14 +269,36 @@ class Journal:
     async def unfinished(self) -> list[int]:
         """Every batch that somebody must complete or undo, oldest first."""
         rows = await self.hub.run(
-            "SELECT batch_id FROM relocation WHERE state = ANY (%s) ORDER BY batch_id", (_AT_WORK,)
+            "SELECT batch_id FROM relocation WHERE state = ANY (%s) ORDER BY batch_id", (AT_WORK,)
         )
         return [row.batch_id for row in rows]
 
-    async def owed(self) -> list[tuple[int, SiteName]]:
-        """Every batch that was settled without its source, with that site."""
-        rows = await self.hub.run("SELECT batch_id, source FROM relocation WHERE state = 'owed' ORDER BY batch_id")
-        return [(row.batch_id, SiteName(row.source)) for row in rows]
+    async def waiting(self) -> list[tuple[int, SiteName]]:
+        """Every batch that was concluded without one of its sites, with that site."""
+        rows = await self.hub.run(
+            "SELECT batch_id, CASE state WHEN 'owed' THEN source ELSE target END AS site FROM relocation"
+            " WHERE state = ANY (%s) ORDER BY batch_id",
+            (list(WAITING),),
+        )
+        return [(row.batch_id, SiteName(row.site)) for row in rows]
+
+    @contextlib.asynccontextmanager
+    async def beating(self, batch: Batch) -> AsyncIterator[None]:
+        """Tell the hub that this coordinator lives, while it works on the batch."""
+
+        async def beat() -> None:
+            while True:
+                await asyncio.sleep(BEAT_S)
+                with contextlib.suppress(Unavailable):
+                    await self.beat(batch)
+
+        beating = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError, DomicileError):
+                await beating
 
     async def record_rate(
         self, source: SiteName, target: SiteName, members: int, rows: int, size: int, seconds: float

@@ -20,10 +20,12 @@ from domicile.placement.sites import Site
 from domicile.relocation.backup import ELSEWHERE, MANIFEST, Manifest
 
 _FLIPS = """
-SELECT DISTINCT ON (m.epoch) r.source, r.target, e.at FROM relocation_member m JOIN relocation r USING (batch_id)
-JOIN relocation_entry e ON e.batch_id = r.batch_id AND e.step = 'flip'
-WHERE m.member_id = %s AND m.epoch < (SELECT epoch FROM home WHERE member_id = %s)
-ORDER BY m.epoch, e.number DESC
+SELECT DISTINCT ON (f.epoch) f.source, e.at FROM relocation_member m JOIN relocation r USING (batch_id)
+JOIN relocation_entry e ON e.batch_id = r.batch_id
+JOIN LATERAL (VALUES ('flip', m.epoch, r.source), ('return', m.epoch + 1, r.target)) AS f (step, epoch, source)
+  ON f.step = e.step
+WHERE m.member_id = %s AND f.epoch < (SELECT epoch FROM home WHERE member_id = %s)
+ORDER BY f.epoch, e.number DESC
 """
 
 

@@ -22,6 +22,11 @@ class Order(msgspec.Struct, array_like=True, kw_only=True):
     role: Role
 
 
+def channel(kind: type[Order]) -> str:
+    """The channel on which orders of a kind arrive."""
+    return f"relocation.{kind.__name__}"
+
+
 class Describe(Order):
     """What do your owned tables look like, and how does your server hash a row?"""
 
@@ -179,6 +184,14 @@ class Discard(Order):
 
 class Reopen(Order):
     """The journal says `abandoned` and the target has discarded: serve them again (source)."""
+
+
+class ListWhole(Order):
+    """Of which members of a batch that is flipped do you still hold everything (source)?"""
+
+
+class GiveBack(Order):
+    """The journal says `returned`: serve those whose home you are again, and erase what you hold of the others."""
 
 
 class Close(Order):

@@ -19,6 +19,12 @@ class Different(DomicileError):
     default_safe = "This cannot be moved at the moment."
 
 
+class Absent(DomicileError):
+    """The target does not have members of a batch that is flipped: it was restored as it was before they came."""
+
+    default_safe = "This cannot be moved at the moment."
+
+
 class Undone(DomicileError):
     """A batch was abandoned, and both sites are as before. `cause` is what it failed of."""
 

@@ -45,7 +45,14 @@ INSIDE = tuple(
 )
 LOST = tuple(f"{entry} in the journal, {when}" for entry in ("vouch", "owe") for when in (NOT_COMMITTED, NOT_ANSWERED))
 """Where the source never answers again."""
+_RETURNING = ("ListWhole at the source", "return in the journal", "GiveBack at the source", "GiveBack at the target")
+GIVING_BACK = (
+    *(f"{what}, {when}" for what in _RETURNING for when in (NOT_COMMITTED, NOT_ANSWERED)),
+    "served again",
+    "given back",
+)
+"""Where the target has lost its members after the flip."""
 STREAMS = {"Export": "rows on their way", "SendFiles": "files on their way"}
 """When the first piece has been sent and taken: both sites are in the middle of a transaction."""
 POINTS = (*STEPS, *INSIDE, *STREAMS.values())
-"""All but `LOST`: those that a relocation passes of which no site is lost."""
+"""All but `LOST` and `GIVING_BACK`: those that a relocation passes of which no site is lost."""

@@ -17,10 +17,13 @@ from domicile.placement.directory import Directory
 from domicile.placement.rebuild import Rebuilding, Rebuilt, is_older_than_sites
 from domicile.placement.sites import Site, new_token
 from domicile.relocation.chain import add_entry, lock_head
-from domicile.relocation.journal import BATCH, FLIPPED, Journal
+from domicile.relocation.journal import AT_WORK, BATCH, FLIPPED, RETURNED, WAITING, Journal
 
 LONG_AGO = timedelta(days=1)
 """How long the coordinator of a recovered batch is said to have been silent: anybody may take it over at once."""
+
+_UNSURE = set(AT_WORK).difference(RETURNED)
+"""What an older hub says of a batch that may have gone on since. Where it has given members back, that stands."""
 
 _RECORDS = "SELECT batch_id, role, other, state, members FROM relocation ORDER BY batch_id"
 _RESIDENTS = "SELECT member_id, state, epoch FROM resident WHERE member_id = ANY (%s::bigint[])"
@@ -48,7 +51,7 @@ class Record:
         """Flipped or `abandoned`. `known`: what the journal says, if it has the batch; `open` decides nothing."""
         if known is not None and known != BATCH.start:
             return known
-        return "flipped" if "settled" in self.states.values() else "abandoned"
+        return "flipped" if "settled" in self.states.values() and "undone" not in self.states.values() else "abandoned"
 
     @property
     def everybody(self) -> list[MemberId]:
@@ -82,7 +85,7 @@ class Recovery:
             older = await is_older_than_sites(self.sites, self.directory)
         records = await self._read_records()
         known = {row.batch_id: row.state for row in await self.journal.hub.run(_KNOWN, (sorted(records),))}
-        lost = {n: record for n, record in records.items() if n not in known or (older and known[n] not in BATCH.ends)}
+        lost = {n: record for n, record in records.items() if n not in known or (older and known[n] in _UNSURE)}
         decided = {number: record.decide(known.get(number)) for number, record in lost.items()}
         epochs: dict[int, dict[MemberId, int]] = {}
         arrived: dict[SiteName, list[MemberId]] = {}
@@ -93,7 +96,7 @@ class Recovery:
             else:
                 await self.sites[record.source].importer.run(_STAY, (array(record.everybody),))
         rebuilt = await Rebuilding(self.sites, self.directory, arrived, older).rebuild()
-        await self._enter(lost, decided, epochs, older=older)
+        await self._enter(lost, decided, epochs, records, older=older)
         return Recovered(rebuilt, decided)
 
     async def _read_records(self) -> dict[int, Record]:
@@ -126,19 +129,20 @@ class Recovery:
         records: Mapping[int, Record],
         decided: Mapping[int, str],
         epochs: Mapping[int, Mapping[MemberId, int]],
+        remembered: Iterable[int],
         *,
         older: bool,
     ) -> None:
         async with self.journal.hub.transaction() as hub:
             head = await lock_head(hub)
             if older:
-                head = await self._close_forgotten(hub, head, records)
+                head = await self._close_forgotten(hub, head, remembered)
             for number, record in records.items():
                 head = await self._enter_batch(hub, head, record, decided[number], epochs[number])
 
     async def _close_forgotten(self, hub: Session, head: bytes, records: Iterable[int]) -> bytes:
         """Batches that were open when the hub was backed up, and that no site remembers: they were closed since."""
-        for row in await hub.fetch(_MOVED, (sorted(BATCH.ends | {"owed"}), sorted(records))):
+        for row in await hub.fetch(_MOVED, (sorted(BATCH.ends | set(WAITING)), sorted(records))):
             flipped = row.state in FLIPPED or (row.state == "open" and row.moved)
             state = "done" if flipped else "undone"
             await hub.execute(

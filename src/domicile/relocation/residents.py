@@ -62,6 +62,39 @@ async def reopen_members(session: Session, members: Sequence[MemberId]) -> None:
     await _forget_changes(session, members)
 
 
+async def whole_members(session: Session, members: Mapping[MemberId, int]) -> list[MemberId]:
+    """Those who have left under these epochs, and of whom everything is here: the data key goes first when they do."""
+    return await _members(
+        session,
+        "SELECT member_id FROM resident JOIN unnest(%s::bigint[], %s::int[]) AS a (member_id, epoch)"
+        " USING (member_id, epoch) JOIN vault.data_key USING (member_id) WHERE state IN ('leaving', 'moved')",
+        (array(members), array(members.values())),
+    )
+
+
+async def take_back_members(session: Session, members: Mapping[MemberId, int]) -> None:
+    """Who has left under these epochs is at home here again, under the one after that in which they were away."""
+    await session.execute(
+        "UPDATE resident r SET state = 'home', tracked = false, epoch = r.epoch + 2"
+        " FROM unnest(%s::bigint[], %s::int[]) AS a (member_id, epoch)"
+        " WHERE r.member_id = a.member_id AND r.epoch = a.epoch AND state IN ('leaving', 'moved')",
+        (array(members), array(members.values())),
+    )
+    await _forget_changes(session, list(members))
+
+
+async def retire_members(session: Session, members: Mapping[MemberId, int]) -> list[MemberId]:
+    """Who is here under these epochs, or the next ones, is not at home here. Those for whom it is done."""
+    return await _members(
+        session,
+        "UPDATE resident r SET state = 'moved', tracked = false"
+        " FROM unnest(%s::bigint[], %s::int[]) AS a (member_id, epoch)"
+        " WHERE r.member_id = a.member_id AND r.epoch IN (a.epoch, a.epoch + 1)"
+        " AND state IN ('home', 'leaving', 'moved') RETURNING r.member_id",
+        (array(members), array(members.values())),
+    )
+
+
 async def settle_source(session: Session, members: Sequence[MemberId]) -> None:
     """They have left: nothing more is answered for them."""
     await session.execute(
