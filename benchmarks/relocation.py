@@ -12,6 +12,7 @@ one      a member with 10,020 rows and 20 files: seconds, rows a second, and how
 
 import argparse
 import asyncio
+import contextlib
 import io
 import os
 import random
@@ -20,7 +21,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import uvloop
@@ -117,6 +118,7 @@ async def compare_bulk(domicile: Domicile, movers: list[MemberId]) -> None:
     await empty_scratch_at_once(scratch, domicile)
     two = await time_psql(domicile, movers, scratch, 2)
     one_by_one = await time_sqlalchemy(domicile, movers[:100], scratch)
+    await drop_scratch(domicile)  # else its dead rows are vacuumed meanwhile
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wal, disk = await written_at(domicile, THERE)
     moved = await domicile.coordinator.relocate(movers, HERE, THERE, "a benchmark", pace=Pace())
@@ -148,21 +150,30 @@ async def written_at(domicile: Domicile, site: SiteName) -> tuple[int, int]:
 
 async def make_scratch(domicile: Domicile, movers: list[MemberId]) -> str:
     """A second database with the same tables at `THERE`, whose residents are the movers."""
-    assert domicile.embedded is not None
-    server = domicile.embedded.servers[THERE]
-    admin = Database("admin", superuser_conninfo(server), size=1)
-    await admin.open()
-    await admin.run(f"DROP DATABASE IF EXISTS {SCRATCH} WITH (FORCE)")
-    await admin.run(f"CREATE DATABASE {SCRATCH} OWNER {OWNER_ROLE}")
-    await admin.close()
-    owner = Database("owner", superuser_conninfo(server, SCRATCH), size=1)
-    await owner.open()
-    async with owner.transaction() as session:
+    async with as_superuser(domicile) as admin:
+        await admin.run(f"CREATE DATABASE {SCRATCH} OWNER {OWNER_ROLE}")
+    async with as_superuser(domicile, SCRATCH) as owner, owner.transaction() as session:
         await session.execute(f"SET LOCAL ROLE {OWNER_ROLE}")
         await session.execute(site_ddl(domicile.ownership))
         await session.execute("INSERT INTO resident SELECT unnest(%s::bigint[]), 'arriving', 2", (array(movers),))
-    await owner.close()
     return make_conninfo(domicile.sites[THERE].importer.conninfo, dbname=SCRATCH)
+
+
+async def drop_scratch(domicile: Domicile) -> None:
+    async with as_superuser(domicile) as admin:
+        await admin.run(f"DROP DATABASE {SCRATCH} WITH (FORCE)")
+
+
+@contextlib.asynccontextmanager
+async def as_superuser(domicile: Domicile, database: str | None = None) -> AsyncIterator[Database]:
+    """One connection to the server at `THERE`."""
+    assert domicile.embedded is not None
+    admin = Database("admin", superuser_conninfo(domicile.embedded.servers[THERE], database), size=1)
+    await admin.open()
+    try:
+        yield admin
+    finally:
+        await admin.close()
 
 
 async def time_psql(domicile: Domicile, movers: list[MemberId], scratch: str, streams: int) -> float:

@@ -76,7 +76,6 @@ async def test_each_point_is_reached_and_no_other_order_is_known(life: Life) -> 
     source, target = await ways(life)
     assert orders_of(life.domicile) == {order for orders in ORDERS.values() for order in orders} | {
         "Describe",
-        "Export",
         "ListWhole",
         "GiveBack",
     }

@@ -28,10 +28,10 @@ STEPS = FORWARD + BACKWARD
 
 _BOTH = ("Begin", "Drop", "Compare", "Settle", "Close")
 ORDERS = {
-    "source": (*_BOTH, "Keys", "ListFiles", "SendFiles", "Fence", "Erase", "Reopen"),
+    "source": (*_BOTH, "Export", "Keys", "ListFiles", "SendFiles", "Fence", "Erase", "Reopen"),
     "target": (*_BOTH, "Import", "TakeKeys", "TakeFiles", "DropFiles", "Discard"),
 }
-"""What each site does in a transaction of its own. `Describe` and `Export` only look."""
+"""What each site does in a transaction of its own. `Describe` only looks."""
 ENTRIES = ("open", "drop", "copy", "flip", "abandon", "take over", "done", "undone")
 NOT_COMMITTED, NOT_ANSWERED = "not committed", "not answered"
 

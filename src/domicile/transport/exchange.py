@@ -4,6 +4,7 @@ What one site can learn of another is exactly what fits into these messages: a s
 reads a foreign site.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import TypeVar
@@ -20,6 +21,7 @@ Source = Callable[[bytes], AsyncGenerator[bytes]]
 Sink = Callable[[bytes, AsyncIterator[bytes]], Awaitable[bytes]]
 
 LONGEST = 8 << 20  # bytes of one message; a page of posts is some 50 kB
+AHEAD = 8  # pieces of a stream, of some 128 kB each
 
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[type, msgspec.msgpack.Decoder[object]] = {}
@@ -75,9 +77,12 @@ class Exchange:
         self._sinks[site, channel] = sink
 
     def receive(self, site: SiteName, channel: str, message: msgspec.Struct) -> AsyncGenerator[bytes]:
-        """Send a message; the answer is a stream, which the caller closes. Raises Unavailable for an unknown site."""
+        """Send a message; the answer is a stream, which the caller closes. Raises Unavailable for an unknown site.
+
+        A few pieces are always on their way, so that both ends of a stream work at once.
+        """
         source = self._reach(self._sources, site, channel)
-        return source(encode(message))
+        return _on_its_way(source(encode(message)))
 
     async def send(
         self, site: SiteName, channel: str, message: msgspec.Struct, pieces: AsyncIterator[bytes], answer: type[A]
@@ -90,3 +95,30 @@ class Exchange:
         if site in self._cut_off or (site, channel) not in served:
             raise Unavailable(f"no way to {site} for {channel}")
         return served[site, channel]
+
+
+async def _on_its_way(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """The pieces, of which up to `AHEAD` have left their source before anybody asks for them."""
+    queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(AHEAD)
+
+    async def fill() -> None:
+        failure = None
+        try:
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
+                    await queue.put(piece)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # whatever it is, it is for who reads the stream
+            failure = error
+        await queue.put(failure)
+
+    filling = asyncio.create_task(fill())
+    try:
+        while (piece := await queue.get()) is not None:
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+    finally:
+        filling.cancel()
+        await asyncio.wait([filling])
