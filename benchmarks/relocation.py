@@ -1,12 +1,13 @@
 """Relocation: how fast, what members notice of it while the network serves, and one member with very many rows.
 
-    .venv/bin/python benchmarks/relocation.py [--members 20000] [--only bulk|serving|one]
+    .venv/bin/python benchmarks/relocation.py [--members 20000] [--only bulk|serving|gently|one]
 
 bulk     of so many members with some 24 rows each, 1.3 % move, then all: rows a second against `psql COPY | psql COPY`
          of the same rows into the same tables (keys, foreign keys, indexes and triggers alike), in one stream and two,
          and against SQLAlchemy row by row. Verification and erasure are told apart: plain COPY does neither.
 serving  p50 and p99 of reads and writes by members who move and by others, against the same load without a move, as
-         fast as it can and at most one megabyte a second; the coordinator runs in a process of its own.
+         fast as it can; the coordinator runs in a process of its own.
+gently   the same at most one megabyte a second.
 one      a member with 10,020 rows and 20 files: seconds, rows a second, and how long their writes waited.
 """
 
@@ -49,6 +50,7 @@ from domicile.wiring import open_domicile
 HERE, THERE = SiteName("de-1"), SiteName("us-1")
 SHARE = 0.013  # of LinkedIn's members were in Russia when its law took effect
 SCRATCH = "scratch"
+PAUSE_S = 0.03  # between an answer and the same client's next request
 GENTLY = 1e6  # bytes a second, as `relocate --at-most 1`
 
 # Some 24 rows a member, of the kinds that a network has most of.
@@ -277,21 +279,19 @@ def at(taken: list[float], share: float) -> float:
     return taken[int(len(taken) * share)] if taken else float("nan")
 
 
-async def measure_serving(domicile: Domicile, folder: Path, members: int) -> None:
+async def measure_serving(domicile: Domicile, folder: Path, members: int, at_most: float | None = None) -> None:
     everybody = await fill(domicile, members)
-    share = members // 3
-    movers, later, others = everybody[:share], everybody[share : share * 3 // 2], everybody[share * 3 // 2 :]
-    await warm(domicile, movers[:50] + later[:50] + others[:50])
-    for who, at_most in ((movers, None), (later, GENTLY)):
-        speed = f"at most {at_most / 1e6:g} MB/s" if at_most else "as fast as it can"
-        print(f"\nwhile it serves, {speed}: 8 clients write and 8 read, half of them as members who move")
-        idle = await under_load(domicile, who, others, asyncio.sleep(10))
-        coordinator = await start_coordinator(folder)
-        moving = await under_load(domicile, who, others, order_move(coordinator, who, at_most))
-        for what in idle:
-            p50, p99 = (at(sorted(moving[what].taken), s) / at(sorted(idle[what].taken), s) for s in (0.5, 0.99))
-            ratio = f"ratio p50 {p50:.2f} p99 {p99:.2f}"
-            print(f"{what:24} without a move {idle[what]}   during it {moving[what]}   {ratio}")
+    movers, others = everybody[: members // 2], everybody[members // 2 :]
+    await warm(domicile, movers[:50] + others[:50])
+    speed = f"at most {at_most / 1e6:g} MB/s" if at_most else "as fast as it can"
+    print(f"\nwhile it serves, {speed}: 8 clients write and 8 read, half of them as members who move")
+    idle = await under_load(domicile, movers, others, asyncio.sleep(10))
+    coordinator = await start_coordinator(folder)
+    moving = await under_load(domicile, movers, others, order_move(coordinator, movers, at_most))
+    for what in idle:
+        p50, p99 = (at(sorted(moving[what].taken), s) / at(sorted(idle[what].taken), s) for s in (0.5, 0.99))
+        ratio = f"ratio p50 {p50:.2f} p99 {p99:.2f}"
+        print(f"{what:24} without a move {idle[what]}   during it {moving[what]}   {ratio}")
 
 
 async def start_coordinator(folder: Path) -> asyncio.subprocess.Process:
@@ -327,9 +327,7 @@ async def under_load(
     stop = asyncio.Event()
     luck = random.Random(2)
 
-    async def client(
-        what: str, whose: list[MemberId], do: Callable[[MemberId], Awaitable[object]], pause: float
-    ) -> None:
+    async def client(what: str, whose: list[MemberId], do: Callable[[MemberId], Awaitable[object]]) -> None:
         waited = waits.setdefault(what, Waits())
         while not stop.is_set():
             member = luck.choice(whose)
@@ -339,7 +337,7 @@ async def under_load(
             except Unavailable:
                 waited.failed += 1
             waited.taken.append((time.perf_counter() - began) * 1e3)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(PAUSE_S)
 
     def write(member: MemberId) -> Awaitable[object]:
         return domicile.router.transact(
@@ -349,8 +347,8 @@ async def under_load(
     async with asyncio.TaskGroup() as tasks:
         for whose, name in ((movers, "who move"), (others, "who stay")):
             for _ in range(4):
-                tasks.create_task(client(f"writes of members {name}", whose, write, 0.01))
-                tasks.create_task(client(f"reads of members {name}", whose, lambda m: read(domicile, m), 0.01))
+                tasks.create_task(client(f"writes of members {name}", whose, write))
+                tasks.create_task(client(f"reads of members {name}", whose, lambda m: read(domicile, m)))
         try:
             await work
         finally:
@@ -405,7 +403,7 @@ async def measure_one(domicile: Domicile) -> None:
 
 
 async def main(members: int, only: str | None) -> None:
-    parts = {"bulk": members, "serving": min(members, 12_000), "one": 0}
+    parts = {"bulk": members, "serving": min(members, 12_000), "gently": min(members, 12_000), "one": 0}
     for part in [only] if only else parts:
         with tempfile.TemporaryDirectory() as folder:
             config = load_config(environment={}, data=Path(folder) / "data", sites="de,us")
@@ -413,8 +411,9 @@ async def main(members: int, only: str | None) -> None:
                 async with open_domicile(config) as domicile:
                     if part == "bulk":
                         await measure_bulk(domicile, parts[part])
-                    elif part == "serving":
-                        await measure_serving(domicile, Path(folder), parts[part])
+                    elif part in ("serving", "gently"):
+                        limit = GENTLY if part == "gently" else None
+                        await measure_serving(domicile, Path(folder), parts[part], limit)
                     else:
                         await measure_one(domicile)
             finally:
@@ -424,7 +423,7 @@ async def main(members: int, only: str | None) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--members", type=int, default=20_000)
-    parser.add_argument("--only", choices=["bulk", "serving", "one"])
+    parser.add_argument("--only", choices=["bulk", "serving", "gently", "one"])
     parser.add_argument("--coordinate", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     uvloop.run(coordinate(chosen.coordinate) if chosen.coordinate else main(chosen.members, chosen.only))

@@ -1,14 +1,15 @@
 """A stream between two sites: both ends work at once, and what ends one of them ends the other."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import msgspec
 import pytest
 
 from domicile.errors import NoRoom
 from domicile.ids import SiteName
-from domicile.transport.exchange import AHEAD, Exchange
+from domicile.transport.exchange import AHEAD, Exchange, read_ahead
 
 HERE = SiteName("de-1")
 
@@ -36,37 +37,40 @@ class Source:
             self.closed = True
 
 
-def stream_of(source: Source) -> AsyncGenerator[bytes]:
+@contextlib.asynccontextmanager
+async def reading(source: Source) -> AsyncIterator[AsyncGenerator[bytes]]:
     exchange = Exchange()
     exchange.serve_stream(HERE, "numbers", source.give)
-    return exchange.receive(HERE, "numbers", Ask())
+    async with (
+        contextlib.aclosing(exchange.receive(HERE, "numbers", Ask())) as pieces,
+        contextlib.aclosing(read_ahead(pieces)) as stream,
+    ):
+        yield stream
 
 
 async def test_a_stream_comes_whole_and_in_order_a_few_pieces_ahead() -> None:
     source = Source()
-    stream = stream_of(source)
-    got = [await anext(stream)]
-    await asyncio.sleep(0.01)
-    assert len(got) < source.given <= AHEAD + 2
-    got += [piece async for piece in stream]
+    async with reading(source) as stream:
+        got = [await anext(stream)]
+        await asyncio.sleep(0.01)
+        assert len(got) < source.given <= AHEAD + 2
+        got += [piece async for piece in stream]
     assert got == [str(number).encode() for number in range(1, 101)]
-    assert source.closed
 
 
 async def test_what_fails_at_the_source_is_raised_where_the_stream_is_read() -> None:
     source = Source(failing=20)
-    stream = stream_of(source)
-    got = [await anext(stream) for _ in range(20)]
-    with pytest.raises(NoRoom):
-        await anext(stream)
+    async with reading(source) as stream:
+        got = [await anext(stream) for _ in range(20)]
+        with pytest.raises(NoRoom):
+            await anext(stream)
     assert got[-1] == b"20" and source.closed
 
 
-async def test_a_stream_that_is_closed_midway_ends_at_its_source() -> None:
+async def test_a_stream_that_is_left_midway_ends_at_its_source() -> None:
     source = Source()
-    stream = stream_of(source)
-    await anext(stream)
-    await stream.aclose()
+    async with reading(source) as stream:
+        await anext(stream)
     assert source.closed and source.given < 100
 
 
@@ -74,14 +78,13 @@ async def test_a_reader_that_is_cancelled_ends_the_source() -> None:
     source = Source()
 
     async def read() -> None:
-        async for _ in stream_of(source):
+        async with reading(source) as stream:
+            await anext(stream)
             await asyncio.sleep(60)
 
-    reading = asyncio.create_task(read())
+    reader = asyncio.create_task(read())
     await asyncio.sleep(0.01)
-    reading.cancel()
+    reader.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await reading
-    for _ in range(3):  # the generator is closed by the loop as it is collected
-        await asyncio.sleep(0.01)
+        await reader
     assert source.closed

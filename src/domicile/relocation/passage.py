@@ -47,6 +47,7 @@ from domicile.relocation.pace import Pace
 from domicile.relocation.points import STREAMS
 from domicile.relocation.rows import KEY_TABLE
 from domicile.relocation.shape import differences
+from domicile.transport.exchange import read_ahead
 
 log = structlog.get_logger("domicile.relocation")
 
@@ -204,8 +205,11 @@ class Passage:
 
     async def _carry_stream(self, export: Order, take: Order, *, limited: bool) -> Copied:
         source, target = self.batch.source, self.batch.target
-        async with contextlib.aclosing(self.orders.exchange.receive(source, channel(type(export)), export)) as pieces:
-            passing = self._tell(STREAMS[type(export).__name__], self.pace.through(pieces) if limited else pieces)
+        async with (
+            contextlib.aclosing(self.orders.exchange.receive(source, channel(type(export)), export)) as pieces,
+            contextlib.aclosing(read_ahead(self.pace.through(pieces) if limited else pieces)) as coming,
+        ):
+            passing = self._tell(STREAMS[type(export).__name__], coming)
             return await self.orders.exchange.send(target, channel(type(take)), take, passing, Copied)
 
     async def _tell(self, point: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

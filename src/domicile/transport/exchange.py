@@ -77,12 +77,9 @@ class Exchange:
         self._sinks[site, channel] = sink
 
     def receive(self, site: SiteName, channel: str, message: msgspec.Struct) -> AsyncGenerator[bytes]:
-        """Send a message; the answer is a stream, which the caller closes. Raises Unavailable for an unknown site.
-
-        A few pieces are always on their way, so that both ends of a stream work at once.
-        """
+        """Send a message; the answer is a stream, which the caller closes. Raises Unavailable for an unknown site."""
         source = self._reach(self._sources, site, channel)
-        return _on_its_way(source(encode(message)))
+        return source(encode(message))
 
     async def send(
         self, site: SiteName, channel: str, message: msgspec.Struct, pieces: AsyncIterator[bytes], answer: type[A]
@@ -97,16 +94,18 @@ class Exchange:
         return served[site, channel]
 
 
-async def _on_its_way(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """The pieces, of which up to `AHEAD` have left their source before anybody asks for them."""
+async def read_ahead(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """The pieces, up to `AHEAD` of them before anybody asks: so both ends of a stream work at once.
+
+    Close it before the stream that it reads.
+    """
     queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(AHEAD)
 
     async def fill() -> None:
         failure = None
         try:
-            async with contextlib.aclosing(pieces):
-                async for piece in pieces:
-                    await queue.put(piece)
+            async for piece in pieces:
+                await queue.put(piece)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # whatever it is, it is for who reads the stream
