@@ -4,6 +4,7 @@ It lost them as it was restored from an older backup, or it is gone for good and
 has erased them there is nothing to give back, and that is said.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
@@ -18,10 +19,11 @@ from domicile.errors import Unavailable
 from domicile.ids import MemberId, SiteName
 from domicile.network.posts import Draft
 from domicile.placement.directory import Home
-from domicile.placement.files import list_files
+from domicile.placement.files import erase_files, list_files
 from domicile.placement.routing import wait_for_site
 from domicile.relocation.coordinator import Resumed
 from domicile.relocation.points import GIVING_BACK
+from domicile.relocation.rows import erase_rows
 from domicile.running import Domicile
 from network_at import impatient, killed, make_member, network_at
 from pictures import picture
@@ -165,6 +167,28 @@ async def test_what_the_source_has_erased_is_not_given_back(domicile: Domicile) 
     report = await audit(domicile.sites, domicile.hub, domicile.clock())
     assert [violation.sample_ids for violation in report.violations] == [(member,)], "the hub knows them, and nobody is"
     await domicile.directory.release(member)
+
+
+async def test_where_only_some_are_absent_nothing_is_decided(domicile: Domicile) -> None:
+    """No restore does that; whoever deleted rows by hand must say what was meant."""
+    anna, ben = [await make_mover(domicile) for _ in range(2)]
+    await die_at(domicile, "target settled", [anna, ben])
+    target = domicile.sites[GERMANY]
+    async with target.importer.transaction() as session:
+        await erase_rows(session, domicile.ownership, [ben])
+        await session.execute("DELETE FROM resident WHERE member_id = %s", (ben,))
+        await session.execute("DELETE FROM relocation")
+    (waiting,) = await domicile.coordinator.resume(AT_ONCE)
+    assert waiting.outcome.endswith("does not have 1 members who arrived there, and has 1 others: nothing was changed")
+    homes = await domicile.directory.homes([anna, ben])
+    assert set(homes.values()) == {Home(GERMANY, 2)}
+    assert await texts_of(domicile, anna) == ["before"]
+
+    await domicile.directory.release(ben)  # they were meant to be erased
+    assert [resumed.outcome for resumed in await domicile.coordinator.resume(AT_ONCE)] == ["done"]
+    await asyncio.to_thread(erase_files, target.media, [ben])
+    await check_served(domicile, anna, Home(GERMANY, 2), ["before"])
+    await check_audit(domicile)
 
 
 @pytest.mark.parametrize("step", ["copied", "flipped", "source settled", "target settled"])

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import errno
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,12 +16,12 @@ import msgspec
 from domicile.database import Session, array
 from domicile.errors import NoRoom, Unavailable
 from domicile.ids import MemberId, country_of_site
-from domicile.placement.directory import Home
 from domicile.placement.files import Draft, empty_folders, erase_file, file_of, list_files, open_folders
 from domicile.placement.ownership import Ownership
 from domicile.placement.routing import Router
 from domicile.placement.sites import Site
 from domicile.relocation import residents, rows
+from domicile.relocation.arrival import learn_routes, refuse_absent
 from domicile.relocation.holding import Holding
 from domicile.relocation.journal import Journal, Superseded
 from domicile.relocation.messages import (
@@ -59,7 +59,6 @@ from domicile.relocation.messages import (
     TakeKeys,
     channel,
 )
-from domicile.relocation.moved import Absent
 from domicile.relocation.residue import Keeper
 from domicile.relocation.sealed_keys import open_keys, receiving_key, seal_keys
 from domicile.relocation.shape import describe_tables, probe_hash
@@ -268,7 +267,7 @@ class SiteAgent:
             if order.role == "source":
                 await residents.settle_source(session, list(members))
             elif missing := await residents.settle_target(session, members):
-                await self._refuse_absent(order, {member: members[member] for member in missing})
+                await refuse_absent(self.site.name, self.router, members, missing)
             await self.holding.set_state(session, order, "settled")
         return Done()
 
@@ -318,25 +317,9 @@ class SiteAgent:
     async def close(self, order: Close) -> Done:
         """The last word: what the site kept of the batch goes. Learns where those live to whom new residents refer."""
         if order.role == "target":
-            await self._learn_routes(order)
+            await learn_routes(self.site, self.router, self.ownership, order)
         await self.holding.forget(order)
         return Done()
-
-    async def _learn_routes(self, order: Order) -> None:
-        """Whoever of them was erased is forgotten: this site may have heard of it before these rows came here."""
-        here = await self.site.importer.run(
-            "SELECT members FROM relocation WHERE batch_id = %s AND role = %s AND state = 'settled'",
-            (order.batch, order.role),
-        )
-        if here:
-            found = await self.site.importer.run(
-                rows.unknown_routes(self.ownership), {"members": array(here[0].members)}
-            )
-            others = set(map(MemberId, found[0].others or ()))
-            known = await self.router.learn_routes(self.site.name, others)
-            if erased := sorted(await self.router.directory.erased(others - known.keys())):
-                async with self.site.app.transaction() as session:
-                    await self.router.forget(session, erased)
 
     async def _take_all(
         self, order: Order, members: list[MemberId] | None, take: Take, patience_s: float
@@ -363,13 +346,6 @@ class SiteAgent:
         await rows.erase_rows(session, self.ownership, arriving)
         await self._erase_files(session, arriving)
         await residents.remove_arriving(session, arriving)
-
-    async def _refuse_absent(self, order: Order, missing: Mapping[MemberId, int]) -> None:
-        """Raises Absent for members who should be at home here: not for who was erased, or has moved on, since."""
-        homes = await self.router.directory.homes(missing)
-        absent = [m for m, e in missing.items() if m in homes and homes[m] == Home(self.site.name, e + 1)]
-        if absent:
-            raise Absent(f"batch {order.batch}: {self.site.name} does not have {len(absent)} members who arrived there")
 
     async def _erase(self, session: Session, order: Order, moved: list[MemberId]) -> Erased:
         """Rows, data keys and files of those who live elsewhere now, but for what must stay as residue."""

@@ -178,7 +178,8 @@ class Journal:
         async with self._entering("return") as (hub, head):
             await _decide(hub, batch, "returned")
             await hub.execute(
-                "INSERT INTO interest SELECT %s, unnest(%s::bigint[]) ON CONFLICT DO NOTHING",
+                "INSERT INTO interest SELECT %s, member_id FROM home WHERE member_id = ANY (%s::bigint[])"
+                " ON CONFLICT DO NOTHING",
                 (batch.target, array(whole)),
             )
             returned = await hub.fetch(
