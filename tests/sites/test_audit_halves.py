@@ -19,9 +19,9 @@ smuggles = pytest.mark.audit_expected_to_fail
 GERMANY, AMERICA = SiteName("de-1"), SiteName("us-1")
 
 ROWS = {
-    "tally": "SELECT posts, followers, following FROM tally WHERE member_id = ANY (%(members)s)",
+    "tally": "SELECT posts, followers, following FROM tally WHERE member_id = ANY (%(members)s) ORDER BY member_id",
     "follow": "SELECT state FROM follow WHERE member_id = ANY (%(members)s)"
-    " UNION ALL SELECT state FROM follower WHERE member_id = ANY (%(members)s) AND state <> 'removed'",
+    " UNION ALL SELECT state FROM follower WHERE member_id = ANY (%(members)s) AND state <> 'removed' ORDER BY 1",
     "post": "SELECT favourites, boosts, replies FROM post WHERE author_id = ANY (%(members)s) ORDER BY post_id",
     "reaction": "SELECT kind FROM reaction WHERE member_id = ANY (%(members)s) UNION ALL SELECT kind FROM reaction_stub"
     " WHERE author_id = ANY (%(members)s) AND NOT removed ORDER BY 1",
