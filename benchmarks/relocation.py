@@ -1,13 +1,13 @@
 """Relocation: how fast, what members notice of it while the network serves, and one member with very many rows.
 
-    .venv/bin/python benchmarks/relocation.py [--members 20000] [--only bulk|serving|gently|one]
+    .venv/bin/python benchmarks/relocation.py [--members 20000] [--only bulk|serving|gently|one] [--pause 0.03]
 
 bulk     of so many members with some 24 rows each, 1.3 % move, then all: rows a second against `psql COPY | psql COPY`
          of the same rows into the same tables (keys, foreign keys, indexes and triggers alike), in one stream and two,
          and against SQLAlchemy row by row. Verification and erasure are told apart: plain COPY does neither.
 serving  p50 and p99 of reads and writes by members who move and by others, against the same load without a move, as
          fast as it can; the coordinator runs in a process of its own.
-gently   the same at most one megabyte a second.
+gently   the same at most one megabyte a second. `--pause`: seconds between an answer and the client's next request.
 one      a member with 10,020 rows and 20 files: seconds, rows a second, and how long their writes waited.
 """
 
@@ -50,7 +50,6 @@ from domicile.wiring import open_domicile
 HERE, THERE = SiteName("de-1"), SiteName("us-1")
 SHARE = 0.013  # of LinkedIn's members were in Russia when its law took effect
 SCRATCH = "scratch"
-PAUSE_S = 0.03  # between an answer and the same client's next request
 GENTLY = 1e6  # bytes a second, as `relocate --at-most 1`
 
 # Some 24 rows a member, of the kinds that a network has most of.
@@ -279,15 +278,17 @@ def at(taken: list[float], share: float) -> float:
     return taken[int(len(taken) * share)] if taken else float("nan")
 
 
-async def measure_serving(domicile: Domicile, folder: Path, members: int, at_most: float | None = None) -> None:
+async def measure_serving(
+    domicile: Domicile, folder: Path, members: int, pause: float, at_most: float | None = None
+) -> None:
     everybody = await fill(domicile, members)
     movers, others = everybody[: members // 2], everybody[members // 2 :]
     await warm(domicile, movers[:50] + others[:50])
     speed = f"at most {at_most / 1e6:g} MB/s" if at_most else "as fast as it can"
     print(f"\nwhile it serves, {speed}: 8 clients write and 8 read, half of them as members who move")
-    idle = await under_load(domicile, movers, others, asyncio.sleep(10))
+    idle = await under_load(domicile, movers, others, pause, asyncio.sleep(10))
     coordinator = await start_coordinator(folder)
-    moving = await under_load(domicile, movers, others, order_move(coordinator, movers, at_most))
+    moving = await under_load(domicile, movers, others, pause, order_move(coordinator, movers, at_most))
     for what in idle:
         p50, p99 = (at(sorted(moving[what].taken), s) / at(sorted(idle[what].taken), s) for s in (0.5, 0.99))
         ratio = f"ratio p50 {p50:.2f} p99 {p99:.2f}"
@@ -320,7 +321,7 @@ async def read(domicile: Domicile, member: MemberId) -> None:
 
 
 async def under_load(
-    domicile: Domicile, movers: list[MemberId], others: list[MemberId], work: Awaitable[object]
+    domicile: Domicile, movers: list[MemberId], others: list[MemberId], pause: float, work: Awaitable[object]
 ) -> dict[str, Waits]:
     """What requests took while `work` went on."""
     waits: dict[str, Waits] = {}
@@ -337,7 +338,7 @@ async def under_load(
             except Unavailable:
                 waited.failed += 1
             waited.taken.append((time.perf_counter() - began) * 1e3)
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(pause)
 
     def write(member: MemberId) -> Awaitable[object]:
         return domicile.router.transact(
@@ -402,7 +403,7 @@ async def measure_one(domicile: Domicile) -> None:
     print(f"writes waited {best.waited_ms:.0f} ms")
 
 
-async def main(members: int, only: str | None) -> None:
+async def main(members: int, only: str | None, pause: float) -> None:
     parts = {"bulk": members, "serving": min(members, 12_000), "gently": min(members, 12_000), "one": 0}
     for part in [only] if only else parts:
         with tempfile.TemporaryDirectory() as folder:
@@ -413,7 +414,7 @@ async def main(members: int, only: str | None) -> None:
                         await measure_bulk(domicile, parts[part])
                     elif part in ("serving", "gently"):
                         limit = GENTLY if part == "gently" else None
-                        await measure_serving(domicile, Path(folder), parts[part], limit)
+                        await measure_serving(domicile, Path(folder), parts[part], pause, limit)
                     else:
                         await measure_one(domicile)
             finally:
@@ -424,6 +425,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--members", type=int, default=20_000)
     parser.add_argument("--only", choices=["bulk", "serving", "gently", "one"])
+    parser.add_argument("--pause", type=float, default=0.03)
     parser.add_argument("--coordinate", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    uvloop.run(coordinate(chosen.coordinate) if chosen.coordinate else main(chosen.members, chosen.only))
+    uvloop.run(coordinate(chosen.coordinate) if chosen.coordinate else main(chosen.members, chosen.only, chosen.pause))

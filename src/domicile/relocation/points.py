@@ -53,6 +53,7 @@ GIVING_BACK = (
 )
 """Where the target has lost its members after the flip."""
 STREAMS = {"Export": "rows on their way", "SendFiles": "files on their way"}
-"""When the first piece has been sent and taken: both sites are in the middle of a transaction."""
+"""When the first piece has been taken: the target is in the middle of a transaction, and so is the source, unless a
+stream is so short that it has been read to its end ahead."""
 POINTS = (*STEPS, *INSIDE, *STREAMS.values())
 """All but `LOST` and `GIVING_BACK`: those that a relocation passes of which no site is lost."""
